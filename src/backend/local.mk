@@ -1,0 +1,11 @@
+noinst_LIBRARIES += libbackend.a
+libbackend_a_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS)
+libbackend_a_SOURCES = \
+	src/backend/backend.h \
+	src/backend/null.c
+if WITH_JACK
+libbackend_a_SOURCES += \
+	src/backend/jack-rt.c \
+	src/backend/jack-rt.h \
+	src/backend/jack.c
+endif

@@ -1,0 +1,231 @@
+#include "backend/backend.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define GROUPS_MAX 64
+
+struct backend_group {
+	struct audio_group audio;
+};
+
+struct null_backend {
+	struct backend base;
+	struct backend_group *groups[GROUPS_MAX];
+	struct audio_group *audio[GROUPS_MAX];
+	unsigned n_groups;
+	struct backend_info info;
+	unsigned changes;
+	bool started;
+	int fd;
+};
+
+static struct null_backend *null_of(const struct backend *b)
+{
+	return container_of(b, struct null_backend, base);
+}
+
+static void post(struct null_backend *n, unsigned changes)
+{
+	uint64_t one = 1;
+
+	n->changes |= changes;
+	(void)!write(n->fd, &one, sizeof(one));
+}
+
+static int null_open(struct backend *b)
+{
+	(void)b;
+	return 0;
+}
+
+static int null_add_ports(struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group)
+{
+	struct null_backend *n = null_of(b);
+	struct backend_group *group;
+
+	if (n->n_groups == GROUPS_MAX) {
+		return -ENOSPC;
+	}
+	group = calloc(1, sizeof(*group));
+	if (!group) {
+		return -ENOMEM;
+	}
+	group->audio.owner = ports->owner;
+	n->groups[n->n_groups] = group;
+	n->audio[n->n_groups++] = &group->audio;
+	*ret_group = group;
+	return 0;
+}
+
+static void null_remove_ports(struct backend *b, struct backend_group *group)
+{
+	struct null_backend *n = null_of(b);
+
+	for (unsigned i = 0; i < n->n_groups; i++) {
+		if (n->groups[i] == group) {
+			n->n_groups--;
+			n->groups[i] = n->groups[n->n_groups];
+			n->audio[i] = n->audio[n->n_groups];
+			free(group);
+			return;
+		}
+	}
+}
+
+static void null_set_latency(struct backend *b, struct backend_group *group, uint32_t latency_frames)
+{
+	(void)b;
+	(void)group;
+	(void)latency_frames;
+}
+
+static int null_start(struct backend *b)
+{
+	null_of(b)->started = true;
+	return 0;
+}
+
+static void null_stop(struct backend *b)
+{
+	null_of(b)->started = false;
+}
+
+static void null_close(struct backend *b)
+{
+	struct null_backend *n = null_of(b);
+
+	null_stop(b);
+	while (n->n_groups > 0) {
+		null_remove_ports(b, n->groups[0]);
+	}
+}
+
+static void null_connect(struct backend *b)
+{
+	(void)b;
+}
+
+static int null_fd(const struct backend *b)
+{
+	return null_of(b)->fd;
+}
+
+static unsigned null_dispatch(struct backend *b)
+{
+	struct null_backend *n = null_of(b);
+	unsigned changes = n->changes;
+	uint64_t count;
+
+	(void)!read(n->fd, &count, sizeof(count));
+	n->changes = 0;
+	return changes;
+}
+
+static void null_get_info(const struct backend *b, struct backend_info *ret_info)
+{
+	*ret_info = null_of(b)->info;
+}
+
+static void null_free(struct backend *b)
+{
+	struct null_backend *n = null_of(b);
+
+	null_close(b);
+	close(n->fd);
+	free(n);
+}
+
+static const struct backend_ops null_ops = {
+	.name = "null",
+	.open = null_open,
+	.add_ports = null_add_ports,
+	.remove_ports = null_remove_ports,
+	.set_latency = null_set_latency,
+	.start = null_start,
+	.stop = null_stop,
+	.close = null_close,
+	.connect = null_connect,
+	.fd = null_fd,
+	.dispatch = null_dispatch,
+	.get_info = null_get_info,
+	.free = null_free,
+};
+
+int backend_null_new(uint32_t rate_hz, uint32_t period_frames, const struct backend_callbacks *callbacks,
+	struct backend **ret_backend)
+{
+	struct null_backend *n = calloc(1, sizeof(*n));
+
+	if (!n) {
+		return -ENOMEM;
+	}
+	n->base.ops = &null_ops;
+	n->base.callbacks = *callbacks;
+	n->info.rate_hz = rate_hz;
+	n->info.period_frames = period_frames;
+	n->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (n->fd < 0) {
+		int r = -errno;
+
+		free(n);
+		return r;
+	}
+	*ret_backend = &n->base;
+	return 0;
+}
+
+void backend_null_set_buffers(struct backend_group *group, const float *const in[AUDIO_CHANNELS],
+	float *const out[AUDIO_CHANNELS])
+{
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		group->audio.in[k] = in ? in[k] : NULL;
+		group->audio.out[k] = out ? out[k] : NULL;
+	}
+}
+
+void backend_null_set_format(struct backend *b, uint32_t rate_hz, uint32_t period_frames)
+{
+	struct null_backend *n = null_of(b);
+	unsigned changes = 0;
+
+	changes |= n->info.rate_hz != rate_hz ? BACKEND_CHANGED_RATE : 0;
+	changes |= n->info.period_frames != period_frames ? BACKEND_CHANGED_PERIOD : 0;
+	n->info.rate_hz = rate_hz;
+	n->info.period_frames = period_frames;
+	post(n, changes);
+}
+
+void backend_null_set_freewheel(struct backend *b, bool freewheel)
+{
+	null_of(b)->info.freewheel = freewheel;
+	post(null_of(b), BACKEND_CHANGED_FREEWHEEL);
+}
+
+void backend_null_xrun(struct backend *b)
+{
+	null_of(b)->info.xruns++;
+	post(null_of(b), BACKEND_CHANGED_XRUN);
+}
+
+void backend_null_cycle(struct backend *b, int64_t start_ns, int64_t now)
+{
+	struct null_backend *n = null_of(b);
+	struct audio_cycle cycle = {
+		.frames = n->info.period_frames,
+		.rate_hz = n->info.rate_hz,
+		.start_ns = start_ns,
+		.now_ns = now,
+		.xruns = (uint32_t)n->info.xruns,
+		.freewheel = n->info.freewheel,
+		.n_groups = n->n_groups,
+		.groups = n->audio,
+	};
+
+	if (n->started) {
+		b->callbacks.process_rt(b->callbacks.data, &cycle);
+	}
+}

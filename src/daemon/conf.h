@@ -1,0 +1,114 @@
+/*
+ * The configuration: INI files read with inih into plain structs, every value checked.
+ *
+ * Ownership: conf_load() gives a struct conf to the caller, who frees it with conf_free().
+ * Control thread only.
+ */
+#ifndef DAEMON_CONF_H
+#define DAEMON_CONF_H
+
+#include "base/log.h"
+#include "proto/ethlink.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONF_NAME_MAX 32      /* bytes of a device's name, without the terminator */
+#define CONF_LABEL_MAX 63
+#define CONF_DEVICES_MAX 32
+#define CONF_LATENCY_AUTO (-1)
+#define CONF_LATENCY_MAX 960  /* sample frames; what a box's queue can hold besides bursts */
+
+enum conf_backend {
+	CONF_BACKEND_AUTO,
+	CONF_BACKEND_JACK,
+	CONF_BACKEND_PIPEWIRE,
+};
+
+/* The keys of [daemon] and of [device NAME], in the order in which conf_print() writes them. */
+enum conf_daemon_key {
+	CONF_DAEMON_BACKEND,
+	CONF_DAEMON_CLIENT_NAME,
+	CONF_DAEMON_JACK_SERVER,
+	CONF_DAEMON_INTERFACE,
+	CONF_DAEMON_LOG_LEVEL,
+	CONF_DAEMON_QDISC_BYPASS,
+	CONF_DAEMON_SOCKET_PRIORITY,
+	CONF_DAEMON_FADE,
+	CONF_DAEMON_KEYS,
+};
+
+enum conf_device_key {
+	CONF_DEVICE_MODEL,
+	CONF_DEVICE_SERIAL,
+	CONF_DEVICE_INTERFACE,
+	CONF_DEVICE_GAIN,
+	CONF_DEVICE_MUTE,
+	CONF_DEVICE_PHANTOM,
+	CONF_DEVICE_LATENCY,
+	CONF_DEVICE_MONITOR,
+	CONF_DEVICE_LABELS,
+	CONF_DEVICE_CONNECT,
+	CONF_DEVICE_KEYS,
+};
+
+/*
+ * Where a value was read: for messages about it and for the effective configuration. file belongs to
+ * the struct conf. Whoever overrides a value afterwards sets its where to {NULL, CONF_COMMAND_LINE}.
+ */
+#define CONF_COMMAND_LINE (-1)
+struct conf_where {
+	char *file; /* NULL: a default, or the command line */
+	int line;
+};
+
+struct conf_device {
+	char name[CONF_NAME_MAX + 1];
+	enum ethlink_model model;
+	uint16_t serial;
+	char interface[IF_NAMESIZE];              /* its own or [daemon]'s; never empty */
+	int gain_db[ETHLINK_CHANNELS];
+	bool mute[ETHLINK_CHANNELS];
+	bool phantom[2];
+	int latency_frames;                       /* CONF_LATENCY_AUTO or 0..CONF_LATENCY_MAX */
+	bool monitor;
+	char *labels[ETHLINK_CHANNELS];           /* NULL: none */
+	char *connect[ETHLINK_CHANNELS];          /* full JACK port name; NULL: none */
+	struct conf_where where;                  /* of the section's first line */
+	struct conf_where where_key[CONF_DEVICE_KEYS];
+};
+
+struct conf {
+	enum conf_backend backend;
+	char client_name[CONF_NAME_MAX + 1];
+	char jack_server[64];
+	char interface[IF_NAMESIZE];              /* "" : none given */
+	enum log_level log_level;
+	bool qdisc_bypass;                        /* [daemon] qdisc-bypass */
+	int socket_priority;                      /* [daemon] socket-priority, 0..6: SO_PRIORITY without CAP_NET_ADMIN */
+	int fade_ms;                              /* [daemon] fade, 0..1000 ms */
+	struct conf_where where_key[CONF_DAEMON_KEYS];
+	struct conf_device *devices;
+	unsigned n_devices;
+	char **files;                             /* every file that was read */
+	unsigned n_files;
+};
+
+/* Called once for each thing that is wrong; text is "file:line: key: reason" without a newline. */
+typedef void (*conf_error_fn)(void *data, const char *text);
+
+/*
+ * Reads path and, where there is a folder of the same name plus ".d" beside it, its *.conf files in the order of their names.
+ * Reports every error, not just the first. 0 and *ret_conf, or -EINVAL (errors were reported) or -ENOMEM.
+ */
+int conf_load(const char *path, conf_error_fn error, void *data, struct conf **ret_conf);
+void conf_free(struct conf *conf);
+
+/* The effective configuration as an INI file that conf_load() would read to the same result. */
+void conf_print(const struct conf *conf, FILE *f);
+
+const char *conf_backend_to_string(enum conf_backend backend);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * A network interface that boxes hang on: its link state, its ring, and the wire in the engine.
+ *
+ * Ownership: the manager owns interfaces. Control thread only.
+ */
+#ifndef DAEMON_IFACE_H
+#define DAEMON_IFACE_H
+
+#include "daemon/manager.h"
+#include "engine/policy.h"
+#include "net/link.h"
+
+struct iface {
+	struct manager *manager;
+	char name[IF_NAMESIZE];
+	struct link_info link;     /* ifindex 0: not there */
+	struct wire *wire;
+	struct pktring *ring;      /* the wire's; NULL: closed */
+	int ring_ifindex;          /* what the ring is bound to */
+	uint8_t ring_mac[6];
+	struct policy ring_policy; /* what the ring was made for */
+	unsigned ring_devices;
+	sd_event_source *rx_source;
+	bool seen;                 /* named by the dump that runs */
+	int64_t next_open_ns;      /* after a failure: not before */
+	int said_error;            /* the errno that is in the log already */
+	bool said_missing;
+	uint64_t frames_ignored;   /* received, but wrong in length or of no box of ours */
+	uint64_t rx_drops;
+};
+
+int iface_new(struct manager *m, const char *name, struct iface **ret_iface);
+void iface_free(struct iface *iface);
+struct iface *iface_find(struct manager *m, const char *name);
+
+/* The link monitor's word about an interface. */
+void iface_link_changed(struct iface *iface, const struct link_info *info);
+/* There and with a carrier, ring open. */
+bool iface_usable(const struct iface *iface);
+/* Opens, remakes or closes the ring as needed; devices on it are parked first. Call again from each tick. */
+void iface_update(struct iface *iface, int64_t now);
+
+#endif

@@ -1,0 +1,25 @@
+# The daemon without main(), so that tests can link it.
+noinst_LIBRARIES += libdaemon.a
+libdaemon_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
+libdaemon_a_SOURCES = \
+	src/daemon/bus.c \
+	src/daemon/bus.h \
+	src/daemon/conf-internal.h \
+	src/daemon/conf-keys.c \
+	src/daemon/conf-print.c \
+	src/daemon/conf-sections.c \
+	src/daemon/conf-values.c \
+	src/daemon/conf.c \
+	src/daemon/conf.h \
+	src/daemon/device.c \
+	src/daemon/device.h \
+	src/daemon/iface.c \
+	src/daemon/iface.h \
+	src/daemon/manager.c \
+	src/daemon/manager.h
+
+sbin_PROGRAMS += ethlinkd
+ethlinkd_SOURCES = src/daemon/main.c
+ethlinkd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+ethlinkd_LDADD = libdaemon.a libbackend.a libengine.a libnet.a $(DSP_LIBS) libproto.a libbase.a \
+	$(JACK_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) -lpthread

@@ -1,0 +1,336 @@
+#include "engine/dac-rt.h"
+
+#include <string.h>
+
+/* Eight gain changes in one frame would stall the box for longer than it can buffer; one takes it 160 µs. */
+#define GAIN_SPACING_NS 1200000
+/* The same on the box's 100 Mbit/s link, where a frame takes 27.5 µs, for the frames of one burst. */
+#define GAIN_SPACING_BLOCKS 44
+/* Silence after a fade-out, so that the box's buffer holds silence when nothing comes any more. */
+#define TAIL_BLOCKS 2
+/* Cycles to look at after an xrun before its length is believed: one late wake-up must not count as lost time. */
+#define RESYNC_CYCLES 4
+
+static const float silence[ETHLINK_BLOCK_FRAMES];
+
+static void count_rt(_Atomic uint64_t *counter, uint64_t n)
+{
+	/* One writer: no locked instruction is needed. */
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static void set_mode_rt(struct dac *dac, enum dac_mode mode)
+{
+	dac->mode = mode;
+	atomic_store_explicit(&dac->report.mode, mode, memory_order_release);
+}
+
+static void publish_gain_rt(struct dac *dac)
+{
+	uint64_t gains = 0;
+
+	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
+		gains |= (uint64_t)dac->header[ETHLINK_OFF_GAIN + i] << (8 * i);
+	}
+	atomic_store_explicit(&dac->report.gain_now, gains, memory_order_relaxed);
+}
+
+static void start_rt(struct dac *dac, const struct audio_cycle *cycle)
+{
+	/* The box has confirmed these settings, gains included: the stream begins with just them. */
+	memcpy(dac->header, dac->now->header, sizeof(dac->header));
+	memcpy(dac->header + ETHLINK_OFF_GAIN, dac->now->gain, ETHLINK_CHANNELS);
+	publish_gain_rt(dac);
+	dac->lead = dac->now->lead_blocks;
+	dac->n_partial = 0;
+	dac->fade = 0.0f;
+	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
+	dac->gain_changed_ns = cycle->now_ns;
+	dac->xruns = cycle->xruns;
+	dac->resync_cycles = 0;
+	dac->expect_ns = cycle->start_ns;
+	count_rt(&dac->report.starts, 1);
+	set_mode_rt(dac, DAC_RUNNING);
+}
+
+static void insert_silence_rt(struct dac *dac, int64_t missing_ns, uint32_t rate_hz)
+{
+	int64_t block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / rate_hz;
+	int64_t missing = (missing_ns + block_ns / 2) / block_ns;
+
+	/* Where more is missing than stood in the box, the box has run dry: only the cushion is to be filled. */
+	dac->lead += (uint32_t)MIN(missing, (int64_t)dac->now->lead_blocks);
+	dac->fade = 0.0f;
+	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
+	count_rt(&dac->report.resyncs, 1);
+}
+
+/*
+ * After lost cycles the box has eaten from its cushion; as many blocks of silence put the distance back to
+ * what it was. Small differences are the two clocks' and the scheduler's, not ours to correct here.
+ */
+static void resync_rt(struct dac *dac, const struct audio_cycle *cycle)
+{
+	int64_t period_ns = (int64_t)cycle->frames * NSEC_PER_SEC / cycle->rate_hz;
+	int64_t late_ns = cycle->start_ns - dac->expect_ns;
+
+	if (cycle->xruns != dac->xruns) {
+		dac->xruns = cycle->xruns;
+		dac->resync_cycles = RESYNC_CYCLES;
+		dac->resync_late_ns = late_ns;
+	}
+	if (dac->resync_cycles > 0) {
+		dac->resync_late_ns = MIN(dac->resync_late_ns, late_ns);
+		if (--dac->resync_cycles == 0 && dac->resync_late_ns > period_ns / 2) {
+			insert_silence_rt(dac, dac->resync_late_ns, cycle->rate_hz);
+			dac->expect_ns += dac->resync_late_ns;
+		}
+		late_ns = 0;
+	}
+	/* Follow the server's clock slowly: a late wake-up must not move what we expect. */
+	dac->expect_ns += period_ns + late_ns / 64;
+}
+
+static bool faded_out_rt(const struct dac *dac)
+{
+	return dac->mode == DAC_STOPPING && dac->fade == 0.0f && dac->fade_step == 0.0f;
+}
+
+static bool wanted_rt(const struct dac *dac, const struct audio_cycle *cycle)
+{
+	return dac->now->run && !cycle->freewheel && cycle->rate_hz == dac->now->rate_hz &&
+		cycle->frames == dac->now->period_frames;
+}
+
+static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle)
+{
+	bool wanted = wanted_rt(dac, cycle);
+
+	if (wanted && dac->mode == DAC_IDLE) {
+		/* What was sent before must have left the box: the cushion is counted from an empty queue. */
+		if (cycle->now_ns >= MAX(dac->quiet_until_ns, dac->now->not_before_ns)) {
+			start_rt(dac, cycle);
+		}
+	} else if (wanted && dac->mode == DAC_STOPPING && !faded_out_rt(dac)) {
+		/* Called back in the middle of a fade: turn round where it stands. */
+		dac->fade_step = 1.0f / (float)dac->now->fade_frames;
+		set_mode_rt(dac, DAC_RUNNING);
+	} else if (!wanted && dac->mode == DAC_RUNNING) {
+		dac->fade_step = -1.0f / (float)dac->now->fade_frames;
+		dac->tail = TAIL_BLOCKS;
+		set_mode_rt(dac, DAC_STOPPING);
+	}
+}
+
+uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle)
+{
+	dac->now = atomic_load_explicit(&dac->params, memory_order_acquire);
+	dac->sent = 0;
+	dac->full = 0;
+	dac->blocks = 0;
+	dac->gain_blocks = GAIN_SPACING_BLOCKS;
+	if (!dac->now || !dac->group) {
+		return 0;
+	}
+	update_mode_rt(dac, cycle);
+	if (dac->mode == DAC_IDLE) {
+		return 0;
+	}
+	if (dac->mode == DAC_RUNNING) {
+		resync_rt(dac, cycle);
+	}
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		dac->src[k] = dac->group->in[k];
+		dac->peak[k] = 0.0f;
+	}
+	dac->src_frames = cycle->frames;
+	dac->blocks = dac->lead + (dac->n_partial + cycle->frames) / ETHLINK_BLOCK_FRAMES;
+	return dac->blocks;
+}
+
+/* One channel at a time, and not before the box has had the time for the last one. */
+static void step_gain_rt(struct dac *dac, int64_t now_ns)
+{
+	uint8_t *gain = dac->header + ETHLINK_OFF_GAIN;
+
+	if (dac->gain_blocks < GAIN_SPACING_BLOCKS) {
+		dac->gain_blocks++;
+		return;
+	}
+	if (memcmp(gain, dac->now->gain, ETHLINK_CHANNELS) == 0 ||
+		(dac->sent == 0 && now_ns - dac->gain_changed_ns < GAIN_SPACING_NS)) {
+		/* Within a cycle the burst itself keeps the distance; between cycles the clock does. */
+		dac->gain_blocks = dac->sent == 0 ? 0 : dac->gain_blocks;
+		return;
+	}
+	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
+		unsigned k = (dac->gain_channel + i) % ETHLINK_CHANNELS;
+
+		if (gain[k] != dac->now->gain[k]) {
+			gain[k] = dac->now->gain[k];
+			dac->gain_channel = (k + 1) % ETHLINK_CHANNELS;
+			break;
+		}
+	}
+	dac->gain_changed_ns = now_ns;
+	dac->gain_blocks = 0;
+	publish_gain_rt(dac);
+}
+
+/* The next eight frames of the graph's samples: pointers into the ports, or the scratch block. */
+static void take_block_rt(struct dac *dac, const float *ret_src[ETHLINK_CHANNELS])
+{
+	uint32_t old = dac->n_partial;
+	uint32_t new = ETHLINK_BLOCK_FRAMES - old;
+
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		const float *src = dac->src[k];
+
+		ret_src[k] = src;
+		if (old > 0) {
+			memcpy(dac->scratch[k], dac->partial[k], old * sizeof(float));
+			memcpy(dac->scratch[k] + old, src ? src : silence, new * sizeof(float));
+			ret_src[k] = dac->scratch[k];
+		}
+		if (src) {
+			dac->src[k] = src + new;
+		}
+	}
+	dac->src_frames -= new;
+	dac->n_partial = 0;
+}
+
+/* The block through the fade, into the scratch block. */
+static void fade_block_rt(struct dac *dac, const float *src[ETHLINK_CHANNELS])
+{
+	float factor[ETHLINK_BLOCK_FRAMES];
+
+	for (unsigned i = 0; i < ETHLINK_BLOCK_FRAMES; i++) {
+		dac->fade = CLAMP(dac->fade + dac->fade_step, 0.0f, 1.0f);
+		factor[i] = dac->fade;
+	}
+	if ((dac->fade_step > 0.0f && dac->fade >= 1.0f) || (dac->fade_step < 0.0f && dac->fade <= 0.0f)) {
+		dac->fade_step = 0.0f;
+	}
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		if (!src[k]) {
+			continue;
+		}
+		for (unsigned i = 0; i < ETHLINK_BLOCK_FRAMES; i++) {
+			dac->scratch[k][i] = src[k][i] * factor[i];
+		}
+		src[k] = dac->scratch[k];
+	}
+}
+
+static void audio_block_rt(struct dac *dac, int32_t *audio)
+{
+	const float *src[ETHLINK_CHANNELS];
+
+	take_block_rt(dac, src);
+	if (dac->fade == 0.0f && dac->fade_step == 0.0f) {
+		memset(audio, 0, ETHLINK_AUDIO_LEN);
+		return;
+	}
+	if (dac->fade_step != 0.0f) {
+		fade_block_rt(dac, src);
+	}
+	dac->kernels->pack(audio, src, ETHLINK_BLOCK_FRAMES, dac->peak);
+}
+
+/* One silent block less to go; what else is in this cycle is not needed, and would pile up in freewheeling. */
+static void shorten_tail_rt(struct dac *dac, bool silent)
+{
+	if (silent && dac->tail > 0) {
+		dac->tail--;
+	}
+	if (faded_out_rt(dac)) {
+		dac->blocks = MIN(dac->blocks, dac->tail + 1);
+	}
+}
+
+void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t now_ns)
+{
+	int32_t *audio = (int32_t *)(void *)(frame + ETHLINK_OFF_AUDIO);
+
+	step_gain_rt(dac, now_ns);
+	memcpy(frame, dac->header, ETHLINK_HEADER_LEN);
+	if (dac->lead > 0) {
+		memset(audio, 0, ETHLINK_AUDIO_LEN);
+		dac->lead--;
+	} else {
+		bool silent = faded_out_rt(dac);
+
+		audio_block_rt(dac, audio);
+		shorten_tail_rt(dac, silent);
+	}
+	dac->blocks--;
+	dac->sent++;
+}
+
+void dac_drop_rt(struct dac *dac)
+{
+	if (dac->lead > 0) {
+		dac->lead--;
+	} else {
+		const float *src[ETHLINK_CHANNELS];
+		bool silent = faded_out_rt(dac);
+
+		take_block_rt(dac, src);
+		if (dac->fade_step != 0.0f) {
+			fade_block_rt(dac, src);
+		}
+		shorten_tail_rt(dac, silent);
+	}
+	dac->blocks--;
+	dac->full++;
+}
+
+static void report_peaks_rt(struct dac *dac)
+{
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		uint32_t bits;
+
+		memcpy(&bits, &dac->peak[k], sizeof(bits));
+		/* Floats that are not negative compare like their bits. */
+		if (bits > atomic_load_explicit(&dac->report.peak[k], memory_order_relaxed)) {
+			atomic_store_explicit(&dac->report.peak[k], bits, memory_order_relaxed);
+		}
+	}
+}
+
+/* When the last of what was sent must have been played, even from a full queue. */
+static void set_quiet_rt(struct dac *dac, const struct audio_cycle *cycle)
+{
+	uint32_t rate_hz = MIN(cycle->rate_hz, dac->now->rate_hz);
+	int64_t frames = (int64_t)ETHLINK_DEPTH_MAX * ETHLINK_BLOCK_FRAMES + MAX(cycle->frames, dac->now->period_frames);
+
+	dac->quiet_until_ns = cycle->now_ns + frames * NSEC_PER_SEC / rate_hz;
+}
+
+void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle)
+{
+	if (dac->mode == DAC_IDLE || !dac->group) {
+		return;
+	}
+	if (faded_out_rt(dac)) {
+		dac->n_partial = 0;
+		if (dac->tail == 0) {
+			set_quiet_rt(dac, cycle);
+			set_mode_rt(dac, DAC_IDLE);
+		}
+	} else if (dac->src_frames > 0) {
+		for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+			memcpy(dac->partial[k] + dac->n_partial, dac->src[k] ? dac->src[k] : silence,
+				dac->src_frames * sizeof(float));
+		}
+		dac->n_partial += dac->src_frames;
+	}
+	report_peaks_rt(dac);
+	if (dac->sent) {
+		count_rt(&dac->report.frames_sent, dac->sent);
+	}
+	if (dac->full) {
+		count_rt(&dac->report.drops_ring_full, dac->full);
+	}
+}

@@ -1,0 +1,58 @@
+/*
+ * One ETHlink8DAC in one cycle. Owned by the engine (engine.h); the realtime thread calls the functions here.
+ *
+ * A cycle: dac_begin_rt() says how many frames the box gets; dac_frame_rt() makes each; dac_end_rt() keeps
+ * what did not fill a block. The number of blocks in a cycle is dac_begin_rt()'s to say and need not be
+ * period/8: whatever compensates clocks will stand there, between ports and blocks.
+ */
+#ifndef ENGINE_DAC_RT_H
+#define ENGINE_DAC_RT_H
+
+#include "dsp/sample.h"
+#include "engine/seam.h"
+
+struct dac {
+	/* Control writes. */
+	CACHELINE_ALIGNED _Atomic(struct dac_params *) params;
+	const struct sample_kernels *kernels; /* fixed */
+	const char *name;                     /* fixed; for control's messages */
+
+	/* RT's own. */
+	CACHELINE_ALIGNED uint8_t header[ETHLINK_HEADER_LEN];
+	const struct dac_params *now;   /* the params that RT works by */
+	struct audio_group *group;      /* this cycle's buffers; NULL: not in this cycle */
+	const float *src[ETHLINK_CHANNELS]; /* this cycle's samples not yet sent */
+	uint32_t src_frames;
+	uint32_t lead;                  /* blocks of silence still to go ahead */
+	uint32_t tail;                  /* blocks of silence still to go after a fade-out */
+	uint32_t blocks;                /* blocks still to make in this cycle */
+	float fade;                     /* factor of the last sample, 0..1 */
+	float fade_step;                /* a sample; 0: no fade under way */
+	int64_t gain_changed_ns;
+	uint32_t gain_channel;          /* where to look next for a gain to change */
+	uint32_t gain_blocks;           /* blocks since the last change in this cycle */
+	uint32_t sent;                  /* frames in this cycle */
+	uint32_t full;                  /* frames without a slot in this cycle */
+	enum dac_mode mode;
+	uint32_t n_partial;             /* frames that wait for a whole block */
+	uint32_t xruns;                 /* the server's count when we looked last */
+	int64_t expect_ns;              /* when the next cycle should begin */
+	uint32_t resync_cycles;         /* cycles still to look at after an xrun */
+	int64_t resync_late_ns;         /* the least lateness in them */
+	int64_t quiet_until_ns;         /* no start before the box has played what was sent */
+	float peak[ETHLINK_CHANNELS];
+	float partial[ETHLINK_CHANNELS][ETHLINK_BLOCK_FRAMES];
+	float scratch[ETHLINK_CHANNELS][ETHLINK_BLOCK_FRAMES];
+
+	CACHELINE_ALIGNED struct dac_report report; /* RT writes, control reads */
+};
+
+/* Frames for this box in this cycle. The first dac->lead of them are silence that may go at once. */
+uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle);
+/* Writes the next frame (320 bytes). */
+void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t now_ns);
+/* The next frame has no slot: it is passed over and counted. */
+void dac_drop_rt(struct dac *dac);
+void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle);
+
+#endif

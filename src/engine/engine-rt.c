@@ -1,0 +1,216 @@
+#include "engine/engine-rt.h"
+#include "engine/pacer-rt.h"
+#include "engine/pacer.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Rows that a pacer releases together: about a millisecond's worth. */
+#define CHUNK_PER_SEC 1000
+
+static void add_rt(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* Writes the next frame of one DAC into the ring. */
+static void frame_rt(const struct wire_plan *wire, struct dac *dac, unsigned owner, int64_t now_ns)
+{
+	uint8_t *frame = pktring_tx_next_rt(wire->ring);
+
+	if (!frame) {
+		dac_drop_rt(dac);
+		return;
+	}
+	dac_frame_rt(dac, frame, now_ns);
+	if (wire->pacer) {
+		pktring_tx_fill_rt(wire->ring, ETHLINK_FRAME_LEN, (uint8_t)owner);
+	} else {
+		pktring_tx_commit_rt(wire->ring, ETHLINK_FRAME_LEN, (uint8_t)owner);
+	}
+}
+
+/* Silence that goes ahead, of all DACs that begin in this cycle. Returns the number of slots used. */
+static uint32_t lead_rt(const struct wire_plan *wire, int64_t now_ns)
+{
+	uint32_t slots = 0;
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (unsigned i = 0; i < wire->n_dacs; i++) {
+			struct dac *dac = wire->dacs[i];
+			uint32_t sent = dac->sent;
+
+			if (dac->blocks == 0 || dac->lead == 0) {
+				continue;
+			}
+			frame_rt(wire, dac, i, now_ns);
+			slots += dac->sent - sent;
+			more = true;
+		}
+	}
+	return slots;
+}
+
+/* One block of each DAC that has one left. A box gets its blocks as far apart as the others' allow. */
+static uint32_t row_rt(const struct wire_plan *wire, int64_t now_ns)
+{
+	uint32_t slots = 0;
+
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		struct dac *dac = wire->dacs[i];
+		uint32_t sent = dac->sent;
+
+		if (dac->blocks > 0) {
+			frame_rt(wire, dac, i, now_ns);
+			slots += dac->sent - sent;
+		}
+	}
+	return slots;
+}
+
+static uint32_t rows_rt(const struct wire_plan *wire)
+{
+	uint32_t rows = 0;
+
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		rows = MAX(rows, wire->dacs[i]->blocks);
+	}
+	return rows;
+}
+
+/* Fills the ring with a long period and writes down when each part of it is due. */
+static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle *cycle)
+{
+	uint32_t chunk_rows = MAX(cycle->rate_hz / ETHLINK_BLOCK_FRAMES / CHUNK_PER_SEC, 1u);
+	uint32_t slots = lead_rt(wire, cycle->now_ns);
+	int64_t due = cycle->start_ns;
+	uint32_t rows = rows_rt(wire);
+	uint32_t in_chunk = 0;
+
+	for (uint32_t row = 0; row < rows; row++) {
+		slots += row_rt(wire, cycle->now_ns);
+		in_chunk++;
+		/* The first chunk is all that the box takes at once; the others follow as it plays. */
+		if (row + 1 == rows || (row + 1 >= wire->burst_blocks && in_chunk >= chunk_rows)) {
+			if (slots > 0) {
+				pacer_schedule_rt(wire->pacer, slots, due);
+			}
+			slots = 0;
+			in_chunk = 0;
+		}
+		if (row + 1 >= wire->burst_blocks && in_chunk == 0) {
+			due = cycle->start_ns + (int64_t)(row + 1 - wire->burst_blocks + chunk_rows) *
+							ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
+		}
+	}
+	if (slots > 0) {
+		pacer_schedule_rt(wire->pacer, slots, due);
+	}
+}
+
+static void discard_rt(const struct wire_plan *wire)
+{
+	uint32_t drops[PKTRING_OWNERS];
+
+	memset(drops, 0, sizeof(drops));
+	if (pktring_tx_discard_rt(wire->ring, drops) == 0) {
+		return;
+	}
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		if (drops[i]) {
+			add_rt(&wire->dacs[i]->report.drops_interface, drops[i]);
+		}
+	}
+}
+
+static void kick_rt(struct engine *engine, const struct wire_plan *wire)
+{
+	int r = pktring_kick_rt(wire->ring);
+
+	add_rt(&engine->seam.report.kicks, 1);
+	if (r == 0 || r == -EAGAIN) {
+		return; /* EAGAIN: send memory is short; what is left goes with the next kick */
+	}
+	add_rt(&engine->seam.report.kick_errors, 1);
+	atomic_store_explicit(&engine->seam.report.last_kick_error, (uint32_t)-r, memory_order_relaxed);
+	discard_rt(wire);
+}
+
+/* What the pacer's thread could not send since the last cycle. */
+static void take_pacer_drops_rt(const struct wire_plan *wire)
+{
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		_Atomic uint32_t *drops = &wire->pacer->drops[i];
+
+		if (atomic_load_explicit(drops, memory_order_relaxed)) {
+			add_rt(&wire->dacs[i]->report.drops_interface,
+				atomic_exchange_explicit(drops, 0, memory_order_relaxed));
+		}
+	}
+}
+
+static void wire_rt(struct engine *engine, const struct wire_plan *wire, const struct audio_cycle *cycle)
+{
+	uint32_t total = 0;
+
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		total += dac_begin_rt(wire->dacs[i], cycle);
+	}
+	if (wire->pacer) {
+		take_pacer_drops_rt(wire);
+	}
+	if (total > 0 && wire->pacer) {
+		fill_paced_rt(wire, cycle);
+	} else if (total > 0) {
+		lead_rt(wire, cycle->now_ns);
+		while (row_rt(wire, cycle->now_ns) > 0 || rows_rt(wire) > 0) {
+		}
+		kick_rt(engine, wire);
+	}
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		dac_end_rt(wire->dacs[i], cycle);
+	}
+}
+
+/* What goes to a box can be listened to in the graph where the device offers monitor ports. */
+static void monitor_rt(const struct audio_group *group, uint32_t frames)
+{
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		if (!group->out[k]) {
+			continue;
+		}
+		if (group->in[k]) {
+			memcpy(group->out[k], group->in[k], frames * sizeof(float));
+		} else {
+			memset(group->out[k], 0, frames * sizeof(float));
+		}
+	}
+}
+
+void engine_process_rt(void *data, const struct audio_cycle *cycle)
+{
+	struct engine *engine = data;
+	uint64_t epoch = atomic_load_explicit(&engine->seam.epoch, memory_order_acquire);
+	const struct engine_plan *plan = atomic_load_explicit(&engine->seam.plan, memory_order_acquire);
+
+	for (unsigned i = 0; i < cycle->n_groups; i++) {
+		struct dac *dac = cycle->groups[i]->owner;
+
+		dac->group = cycle->groups[i];
+		monitor_rt(cycle->groups[i], cycle->frames);
+	}
+	for (unsigned w = 0; w < plan->n_wires; w++) {
+		if (plan->wires[w].ring) {
+			wire_rt(engine, &plan->wires[w], cycle);
+		}
+	}
+	for (unsigned i = 0; i < cycle->n_groups; i++) {
+		struct dac *dac = cycle->groups[i]->owner;
+
+		dac->group = NULL;
+	}
+	add_rt(&engine->seam.report.cycles, 1);
+	atomic_store_explicit(&engine->seam.epoch_seen, epoch, memory_order_release);
+}

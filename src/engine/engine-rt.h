@@ -1,0 +1,34 @@
+/* The inside of the engine, shared by engine.c (control) and engine-rt.c (realtime). */
+#ifndef ENGINE_ENGINE_RT_H
+#define ENGINE_ENGINE_RT_H
+
+#include "engine/dac-rt.h"
+#include "engine/engine.h"
+#include "net/pktring-rt.h"
+
+struct retired {
+	struct retired *next;
+	uint64_t epoch;
+	void (*free_fn)(void *object);
+	void *object;
+};
+
+struct wire {
+	struct engine *engine;
+	struct pktring *ring;
+	struct pacer *pacer;
+	unsigned burst_blocks;
+	struct dac *dacs[ENGINE_DACS_PER_WIRE];
+	unsigned n_dacs;
+};
+
+struct engine {
+	struct seam seam;
+	const struct sample_kernels *kernels;
+	struct wire *wires[ENGINE_WIRES_MAX];
+	unsigned n_wires;
+	struct retired *retired;
+	bool running;
+};
+
+#endif

@@ -1,0 +1,330 @@
+#include "engine/engine-rt.h"
+#include "engine/pacer-rt.h"
+#include "engine/pacer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *zalloc_aligned(size_t size)
+{
+	void *p = aligned_alloc(CACHELINE_SIZE, (size + CACHELINE_SIZE - 1) & ~(size_t)(CACHELINE_SIZE - 1));
+
+	if (p) {
+		memset(p, 0, size);
+	}
+	return p;
+}
+
+/*
+ * Frees object once RT cannot know it any more. Where even the note about it cannot be had, the object is
+ * left: a leak is better than a crash in the realtime thread.
+ */
+static void retire(struct engine *engine, void (*free_fn)(void *), void *object)
+{
+	struct retired *r;
+
+	if (!object) {
+		return;
+	}
+	r = malloc(sizeof(*r));
+	if (!r) {
+		return;
+	}
+	r->epoch = atomic_load_explicit(&engine->seam.epoch, memory_order_relaxed);
+	r->free_fn = free_fn;
+	r->object = object;
+	r->next = engine->retired;
+	engine->retired = r;
+}
+
+unsigned engine_collect(struct engine *engine)
+{
+	uint64_t seen = atomic_load_explicit(&engine->seam.epoch_seen, memory_order_acquire);
+	struct retired **at = &engine->retired;
+	unsigned waiting = 0;
+
+	while (*at) {
+		struct retired *r = *at;
+
+		if (engine->running && r->epoch > seen) {
+			at = &r->next;
+			waiting++;
+			continue;
+		}
+		*at = r->next;
+		r->free_fn(r->object);
+		free(r);
+	}
+	return waiting;
+}
+
+static void next_epoch(struct engine *engine)
+{
+	atomic_fetch_add_explicit(&engine->seam.epoch, 1, memory_order_release);
+}
+
+/* Makes RT work on what the wires are now. 0 or -ENOMEM (RT goes on as before). */
+static int publish_plan(struct engine *engine)
+{
+	struct engine_plan *plan = calloc(1, sizeof(*plan));
+	struct engine_plan *old;
+
+	if (!plan) {
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < engine->n_wires; i++) {
+		const struct wire *wire = engine->wires[i];
+		struct wire_plan *to = &plan->wires[plan->n_wires++];
+
+		to->ring = wire->ring;
+		to->pacer = wire->pacer;
+		to->burst_blocks = wire->burst_blocks;
+		to->n_dacs = wire->n_dacs;
+		memcpy(to->dacs, wire->dacs, sizeof(to->dacs));
+	}
+	old = atomic_exchange_explicit(&engine->seam.plan, plan, memory_order_acq_rel);
+	next_epoch(engine);
+	retire(engine, free, old);
+	return 0;
+}
+
+int engine_new(const struct sample_kernels *kernels, struct engine **ret_engine)
+{
+	struct engine *engine = zalloc_aligned(sizeof(*engine));
+	int r;
+
+	if (!engine) {
+		return -ENOMEM;
+	}
+	engine->kernels = kernels;
+	r = publish_plan(engine);
+	if (r < 0) {
+		free(engine);
+		return r;
+	}
+	*ret_engine = engine;
+	return 0;
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine) {
+		return;
+	}
+	engine->running = false;
+	while (engine->n_wires > 0) {
+		engine_wire_free(engine->wires[0]);
+	}
+	engine_collect(engine);
+	free(atomic_load_explicit(&engine->seam.plan, memory_order_relaxed));
+	free(engine);
+}
+
+void engine_set_running(struct engine *engine, bool running)
+{
+	engine->running = running;
+}
+
+int engine_wire_new(struct engine *engine, struct wire **ret_wire)
+{
+	struct wire *wire;
+
+	if (engine->n_wires == ENGINE_WIRES_MAX) {
+		return -ENOSPC;
+	}
+	wire = calloc(1, sizeof(*wire));
+	if (!wire) {
+		return -ENOMEM;
+	}
+	wire->engine = engine;
+	engine->wires[engine->n_wires++] = wire;
+	*ret_wire = wire;
+	return 0;
+}
+
+static void free_ring(void *ring)
+{
+	pktring_free(ring);
+}
+
+static void free_pacer(void *pacer)
+{
+	pacer_free(pacer);
+}
+
+/* The pacer goes first: its thread kicks the ring. */
+static void retire_ring(struct engine *engine, struct pacer *pacer, struct pktring *ring)
+{
+	retire(engine, free_ring, ring);
+	retire(engine, free_pacer, pacer);
+}
+
+void engine_wire_free(struct wire *wire)
+{
+	struct engine *engine;
+
+	if (!wire) {
+		return;
+	}
+	engine = wire->engine;
+	for (unsigned i = 0; i < engine->n_wires; i++) {
+		if (engine->wires[i] == wire) {
+			engine->wires[i] = engine->wires[--engine->n_wires];
+			break;
+		}
+	}
+	if (publish_plan(engine) >= 0) {
+		retire_ring(engine, wire->pacer, wire->ring);
+	}
+	free(wire);
+}
+
+int engine_wire_set_ring(struct wire *wire, struct pktring *ring, bool paced, unsigned burst_blocks,
+	int pacer_priority, bool *ret_realtime)
+{
+	struct pktring *old_ring = wire->ring;
+	struct pacer *old_pacer = wire->pacer;
+	unsigned old_burst = wire->burst_blocks;
+	struct pacer *pacer = NULL;
+	bool realtime = true;
+	int r = 0;
+
+	if (ring && paced) {
+		r = pacer_new(ring, &pacer);
+		if (r >= 0 && pacer_priority >= 0) {
+			r = pacer_start(pacer, pacer_priority, &realtime);
+		}
+	}
+	if (r >= 0) {
+		wire->ring = ring;
+		wire->pacer = pacer;
+		wire->burst_blocks = burst_blocks;
+		r = publish_plan(wire->engine);
+	}
+	if (r < 0) {
+		wire->ring = old_ring;
+		wire->pacer = old_pacer;
+		wire->burst_blocks = old_burst;
+		pacer_free(pacer);
+		return r;
+	}
+	retire_ring(wire->engine, old_pacer, old_ring);
+	if (ret_realtime) {
+		*ret_realtime = realtime;
+	}
+	return 0;
+}
+
+struct pktring *engine_wire_ring(const struct wire *wire)
+{
+	return wire->ring;
+}
+
+int64_t engine_wire_run_pacer(struct wire *wire, int64_t now)
+{
+	return wire->pacer ? pacer_run_rt(wire->pacer, now) : INT64_MAX;
+}
+
+int engine_dac_new(struct engine *engine, struct dac **ret_dac)
+{
+	struct dac *dac = zalloc_aligned(sizeof(*dac));
+
+	if (!dac) {
+		return -ENOMEM;
+	}
+	dac->kernels = engine->kernels;
+	*ret_dac = dac;
+	return 0;
+}
+
+static struct wire *wire_of(struct engine *engine, const struct dac *dac, unsigned *ret_index)
+{
+	for (unsigned w = 0; w < engine->n_wires; w++) {
+		for (unsigned i = 0; i < engine->wires[w]->n_dacs; i++) {
+			if (engine->wires[w]->dacs[i] == dac) {
+				*ret_index = i;
+				return engine->wires[w];
+			}
+		}
+	}
+	return NULL;
+}
+
+static void free_dac(void *object)
+{
+	struct dac *dac = object;
+
+	free(atomic_load_explicit(&dac->params, memory_order_relaxed));
+	free(dac);
+}
+
+void engine_dac_free(struct engine *engine, struct dac *dac)
+{
+	if (!dac) {
+		return;
+	}
+	if (engine_dac_set_wire(engine, dac, NULL) >= 0) {
+		retire(engine, free_dac, dac);
+	}
+}
+
+int engine_dac_set_wire(struct engine *engine, struct dac *dac, struct wire *wire)
+{
+	unsigned index = 0;
+	struct wire *old = wire_of(engine, dac, &index);
+
+	if (old == wire) {
+		return 0;
+	}
+	if (wire && wire->n_dacs == ENGINE_DACS_PER_WIRE) {
+		return -ENOSPC;
+	}
+	if (old) {
+		old->dacs[index] = old->dacs[--old->n_dacs];
+	}
+	if (wire) {
+		wire->dacs[wire->n_dacs++] = dac;
+	}
+	return publish_plan(engine);
+}
+
+int engine_dac_set_params(struct engine *engine, struct dac *dac, const struct dac_params *params)
+{
+	struct dac_params *copy = malloc(sizeof(*copy));
+	struct dac_params *old;
+
+	if (!copy) {
+		return -ENOMEM;
+	}
+	*copy = *params;
+	copy->fade_frames = MAX(copy->fade_frames, 1u);
+	old = atomic_exchange_explicit(&dac->params, copy, memory_order_acq_rel);
+	next_epoch(engine);
+	retire(engine, free, old);
+	return 0;
+}
+
+const struct dac_report *engine_dac_report(const struct dac *dac)
+{
+	return &dac->report;
+}
+
+enum dac_mode engine_dac_mode(const struct dac *dac)
+{
+	return (enum dac_mode)atomic_load_explicit(&dac->report.mode, memory_order_acquire);
+}
+
+void engine_dac_take_peaks(struct dac *dac, float ret_peak[ETHLINK_CHANNELS])
+{
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		uint32_t bits = atomic_exchange_explicit(&dac->report.peak[k], 0, memory_order_relaxed);
+
+		memcpy(&ret_peak[k], &bits, sizeof(bits));
+	}
+}
+
+const struct engine_report *engine_get_report(const struct engine *engine)
+{
+	return &engine->seam.report;
+}

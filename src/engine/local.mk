@@ -1,0 +1,15 @@
+noinst_LIBRARIES += libengine.a
+libengine_a_SOURCES = \
+	src/engine/dac-rt.c \
+	src/engine/dac-rt.h \
+	src/engine/engine-rt.c \
+	src/engine/engine-rt.h \
+	src/engine/engine.c \
+	src/engine/engine.h \
+	src/engine/pacer-rt.c \
+	src/engine/pacer-rt.h \
+	src/engine/pacer.c \
+	src/engine/pacer.h \
+	src/engine/policy.c \
+	src/engine/policy.h \
+	src/engine/seam.h

@@ -1,0 +1,31 @@
+/* The inside of the pacer, for pacer.c and pacer-rt.c, and its counters for the engine. See pacer.h. */
+#ifndef ENGINE_PACER_RT_H
+#define ENGINE_PACER_RT_H
+
+#include "base/spsc.h"
+#include "net/pktring-rt.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/* More than the rows of the longest period in steps of a block. */
+#define PACER_CHUNKS 2048
+
+struct pacer_chunk {
+	int64_t due_ns;
+	uint32_t slots;
+};
+
+struct pacer {
+	struct spsc queue;
+	struct pktring *ring;
+	struct pacer_chunk next;  /* taken from the queue, not yet due; slots 0: none */
+	_Atomic bool stop;
+	bool started;
+	pthread_t thread;
+	_Atomic uint64_t kick_errors;
+	_Atomic uint32_t drops[PKTRING_OWNERS]; /* frames discarded after a failed kick, by owner */
+	struct pacer_chunk chunks[PACER_CHUNKS];
+};
+
+#endif

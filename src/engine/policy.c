@@ -1,0 +1,48 @@
+#include "engine/policy.h"
+
+#include "base/audio.h"
+#include "base/util.h"
+#include "proto/ethlink.h"
+
+#include <errno.h>
+
+/*
+ * Without an xrun a callback may end almost a period late, and may wake up late besides: half a period,
+ * and never less than 2 ms, on top of the period.
+ */
+static unsigned auto_cushion_frames(uint32_t period, uint32_t rate_hz)
+{
+	unsigned slack = MAX(period / 2, rate_hz / 500);
+
+	if (period > POLICY_LATENCY_MAX_FRAMES - POLICY_LATENCY_MAX_FRAMES / 2 + 32) {
+		return POLICY_LATENCY_MAX_FRAMES / 2;
+	}
+	return MIN(period + slack, POLICY_LATENCY_MAX_FRAMES - period);
+}
+
+int policy_make(uint32_t period, uint32_t rate_hz, int latency_frames, struct policy *ret_policy)
+{
+	unsigned cushion;
+
+	if (period < AUDIO_PERIOD_MIN || period > AUDIO_PERIOD_MAX || ethlink_rate_code(rate_hz) < 0) {
+		return -EINVAL;
+	}
+	if (latency_frames != POLICY_LATENCY_AUTO &&
+		(latency_frames < 0 || latency_frames > POLICY_LATENCY_MAX_FRAMES)) {
+		return -EINVAL;
+	}
+	cushion = latency_frames == POLICY_LATENCY_AUTO ? auto_cushion_frames(period, rate_hz) :
+							  (unsigned)latency_frames;
+	/* Where the period is no multiple of a block, up to 7 frames of it wait here, not in the box. */
+	if (period % ETHLINK_BLOCK_FRAMES != 0) {
+		cushion += ETHLINK_BLOCK_FRAMES - 1;
+	}
+	ret_policy->lead_blocks =
+		MIN((cushion + ETHLINK_BLOCK_FRAMES - 1) / ETHLINK_BLOCK_FRAMES, (unsigned)POLICY_FILL_MAX_BLOCKS);
+	ret_policy->latency_frames = ret_policy->lead_blocks * ETHLINK_BLOCK_FRAMES;
+	ret_policy->burst_blocks = POLICY_FILL_MAX_BLOCKS - ret_policy->lead_blocks;
+	ret_policy->paced = ret_policy->burst_blocks < (period + ETHLINK_BLOCK_FRAMES - 1) / ETHLINK_BLOCK_FRAMES;
+	/* Twice what one cycle can fill: the interface may still be busy with the cycle before. */
+	ret_policy->slots = 2 * (ret_policy->lead_blocks + period / ETHLINK_BLOCK_FRAMES + 2);
+	return 0;
+}

@@ -1,0 +1,33 @@
+/*
+ * How much silence goes ahead of the audio, and whether the frames of a period must be spread over it.
+ * Pure arithmetic from the box's limits; any thread.
+ */
+#ifndef ENGINE_POLICY_H
+#define ENGINE_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Depth that every header carries. It never follows the period: a change costs a dropout, depth costs no latency. */
+#define POLICY_DEPTH_BLOCKS 128
+/* Blocks that we let stand in a box: the depth less a margin for blocks of a cycle that came early. */
+#define POLICY_FILL_MAX_BLOCKS 120
+#define POLICY_LATENCY_AUTO (-1)
+#define POLICY_LATENCY_MAX_FRAMES (POLICY_FILL_MAX_BLOCKS * 8)
+
+struct policy {
+	unsigned lead_blocks;   /* silence sent ahead of the first audio: the cushion */
+	uint32_t latency_frames; /* from the start of a cycle until its first sample leaves the box's queue */
+	bool paced;             /* a whole period would overrun the box: the pacer spreads it */
+	unsigned burst_blocks;  /* paced: blocks of a period that may go at once */
+	unsigned slots;         /* transmit slots that one box needs */
+};
+
+/*
+ * latency_frames: what must still wait in the box when the next period arrives, 0..960, or
+ * POLICY_LATENCY_AUTO. 0, or -EINVAL for a period outside 8..8192, another rate than a box has, or another
+ * latency.
+ */
+int policy_make(uint32_t period_frames, uint32_t rate_hz, int latency_frames, struct policy *ret_policy);
+
+#endif

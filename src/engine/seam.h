@@ -1,0 +1,86 @@
+/*
+ * The seam between the control thread and the realtime thread. Everything that goes back or forth between
+ * the two is in this file: what control publishes, what RT reports, and when something old may be freed.
+ *
+ * Publishing: control stores a pointer to a block that never changes again; RT loads it once a cycle. RT
+ * says at the end of each cycle which epoch it had seen at its beginning; what was replaced in an epoch is
+ * freed once RT has ended a cycle that began in it, or while RT does not run.
+ */
+#ifndef ENGINE_SEAM_H
+#define ENGINE_SEAM_H
+
+#include "base/audio.h"
+#include "base/spsc.h"
+#include "base/util.h"
+#include "proto/ethlink.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ENGINE_WIRES_MAX 16
+#define ENGINE_DACS_PER_WIRE 32
+
+struct pktring;
+struct dac;
+
+/* What a DAC is to do. Published by control, never changed afterwards. */
+struct dac_params {
+	bool run;                 /* stream; else fade out and be silent */
+	uint32_t rate_hz;         /* made for this rate and this period: in a cycle of another, RT fades out */
+	uint32_t period_frames;
+	unsigned lead_blocks;     /* blocks of silence ahead of the audio */
+	uint32_t fade_frames;     /* length of fades, at least 1 */
+	int64_t not_before_ns;    /* no start before (CLOCK_MONOTONIC): a probe may still be in the box */
+	uint8_t header[ETHLINK_HEADER_LEN];   /* template: addresses, magic, rate, depth, gains */
+	uint8_t gain[ETHLINK_CHANNELS];       /* where the gains are to go, one channel at a time */
+};
+
+enum dac_mode {
+	DAC_IDLE,     /* nothing is sent */
+	DAC_RUNNING,  /* audio, fading in at first */
+	DAC_STOPPING, /* fading out, then a little silence */
+};
+
+/* Written by RT, read by control; relaxed. */
+struct dac_report {
+	_Atomic uint64_t frames_sent;         /* frames put into the ring */
+	_Atomic uint64_t drops_ring_full;     /* no free slot */
+	_Atomic uint64_t drops_interface;     /* the kernel refused them */
+	_Atomic uint64_t resyncs;             /* silence inserted after lost cycles */
+	_Atomic uint64_t starts;              /* times the stream was started */
+	_Atomic uint64_t gain_now;            /* the eight gain bytes that frames carry, channel 1 lowest */
+	_Atomic uint32_t mode;                /* enum dac_mode */
+	_Atomic uint32_t peak[ETHLINK_CHANNELS]; /* bits of a float: largest |x| since control took it */
+};
+
+/* One interface's part of the plan. */
+struct wire_plan {
+	struct pktring *ring;
+	struct pacer *pacer;                  /* NULL: RT kicks */
+	unsigned burst_blocks;                /* with a pacer: blocks a box takes at once */
+	unsigned n_dacs;
+	struct dac *dacs[ENGINE_DACS_PER_WIRE];
+};
+
+/* All that RT works on. Published by control, never changed afterwards. */
+struct engine_plan {
+	unsigned n_wires;
+	struct wire_plan wires[ENGINE_WIRES_MAX];
+};
+
+struct engine_report {
+	_Atomic uint64_t cycles;
+	_Atomic uint64_t kicks;
+	_Atomic uint64_t kick_errors;
+	_Atomic uint32_t last_kick_error;     /* positive errno */
+};
+
+struct seam {
+	CACHELINE_ALIGNED _Atomic(struct engine_plan *) plan; /* control writes */
+	_Atomic uint64_t epoch;                               /* control writes */
+	CACHELINE_ALIGNED _Atomic uint64_t epoch_seen;        /* RT writes */
+	struct engine_report report;                          /* RT writes */
+};
+
+#endif

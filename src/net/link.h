@@ -1,0 +1,45 @@
+/*
+ * Watches the network interfaces of this machine through rtnetlink.
+ *
+ * Ownership: link_monitor_new() gives a monitor to the caller, who frees it with link_monitor_free().
+ * Control thread only.
+ */
+#ifndef NET_LINK_H
+#define NET_LINK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct link_monitor;
+
+struct link_info {
+	int ifindex;
+	char name[IF_NAMESIZE];
+	uint8_t mac[6];
+	uint32_t mtu;
+	bool up;       /* set up by the administrator */
+	bool carrier;  /* up, and the cable leads somewhere */
+	bool ethernet; /* ARPHRD_ETHER */
+	bool removed;  /* the interface went away; only ifindex and name count */
+};
+
+/* Called for each interface in a dump and for each change; info is valid during the call. */
+typedef void (*link_change_fn)(void *data, const struct link_info *info);
+/* A whole dump has come through: interfaces that it did not name are gone. May be NULL. */
+typedef void (*link_dump_done_fn)(void *data);
+
+/* Opens the socket and asks for a dump. 0 or -errno. */
+int link_monitor_new(link_change_fn change, link_dump_done_fn dump_done, void *data,
+	struct link_monitor **ret_monitor);
+void link_monitor_free(struct link_monitor *monitor);
+
+int link_monitor_fd(const struct link_monitor *monitor);
+
+/*
+ * Reads what is there and calls back. After an overrun of the socket (ENOBUFS) a fresh dump is asked for.
+ * 0 or -errno for a socket that is of no use any more.
+ */
+int link_monitor_dispatch(struct link_monitor *monitor);
+
+#endif

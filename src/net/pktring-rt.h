@@ -1,0 +1,119 @@
+/*
+ * The transmit side of a packet ring, for the thread that fills it. RT safe: no call here makes a system
+ * call but pktring_kick_rt(), which makes one.
+ *
+ * A slot goes through: free -> filled (pktring_tx_fill_rt) -> marked (pktring_tx_mark_rt: the kernel may
+ * take it at the next kick) -> free again when the interface is done with it. Filling is one thread's,
+ * marking and kicking one thread's; they may be two (see engine/pacer.h) or one (pktring_tx_commit_rt).
+ */
+#ifndef NET_PKTRING_RT_H
+#define NET_PKTRING_RT_H
+
+#include "net/pktring.h"
+#include "base/util.h"
+
+#include <stdatomic.h>
+
+/* Ours: filled, not yet for the kernel, which takes slots in state TP_STATUS_SEND_REQUEST only. */
+#define PKTRING_STATUS_FILLED 0x40000000u
+/* A length that no interface takes: the kernel skips such a slot and frees it (PACKET_LOSS is set). */
+#define PKTRING_LEN_DISCARD 0xffffffffu
+
+struct pktring {
+	const struct pktring_ops *ops;
+	uint8_t *tx;
+	uint8_t *owners; /* per slot: whose frame it is, for counting drops */
+	uint32_t tx_slots;
+	int tx_fd;
+
+	CACHELINE_ALIGNED uint32_t fill_slot; /* next to fill: the filling thread's */
+	CACHELINE_ALIGNED uint32_t mark_slot; /* next to mark: the kicking thread's */
+
+	CACHELINE_ALIGNED int rx_fd;
+	uint8_t *rx;
+	uint32_t rx_slots;
+	uint32_t rx_slot_size;
+	uint32_t rx_head;
+	size_t map_len[2];
+	void *impl;
+};
+
+static inline struct tpacket2_hdr *pktring_tx_hdr_rt(struct pktring *ring, uint32_t slot)
+{
+	return (struct tpacket2_hdr *)(void *)(ring->tx + (size_t)slot * PKTRING_SLOT_SIZE);
+}
+
+static inline uint32_t pktring_tx_after_rt(const struct pktring *ring, uint32_t slot)
+{
+	return slot + 1 == ring->tx_slots ? 0 : slot + 1;
+}
+
+/* Room for the next frame (PKTRING_FRAME_MAX bytes), or NULL where the ring is full. */
+static inline uint8_t *pktring_tx_next_rt(struct pktring *ring)
+{
+	struct tpacket2_hdr *hdr = pktring_tx_hdr_rt(ring, ring->fill_slot);
+	uint32_t status = __atomic_load_n(&hdr->tp_status, __ATOMIC_ACQUIRE);
+
+	/* WRONG_FORMAT cannot come of our frames, but a slot must not be lost for ever if it does. */
+	if (status != TP_STATUS_AVAILABLE && status != TP_STATUS_WRONG_FORMAT) {
+		return NULL;
+	}
+	return (uint8_t *)hdr + PKTRING_DATA_OFFSET;
+}
+
+/* The frame that pktring_tx_next_rt() gave room for is complete; the kernel may take it at the next kick. */
+static inline void pktring_tx_commit_rt(struct pktring *ring, uint32_t len, uint8_t owner)
+{
+	struct tpacket2_hdr *hdr = pktring_tx_hdr_rt(ring, ring->fill_slot);
+
+	hdr->tp_len = len;
+	ring->owners[ring->fill_slot] = owner;
+	__atomic_store_n(&hdr->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
+	ring->fill_slot = pktring_tx_after_rt(ring, ring->fill_slot);
+	ring->mark_slot = ring->fill_slot;
+}
+
+/* The same, but the kernel may not take it before pktring_tx_mark_rt(), which another thread may call. */
+static inline void pktring_tx_fill_rt(struct pktring *ring, uint32_t len, uint8_t owner)
+{
+	struct tpacket2_hdr *hdr = pktring_tx_hdr_rt(ring, ring->fill_slot);
+
+	hdr->tp_len = len;
+	ring->owners[ring->fill_slot] = owner;
+	__atomic_store_n(&hdr->tp_status, PKTRING_STATUS_FILLED, __ATOMIC_RELEASE);
+	ring->fill_slot = pktring_tx_after_rt(ring, ring->fill_slot);
+}
+
+/* Marks the n oldest filled slots (all, where there are fewer). Returns how many. */
+static inline uint32_t pktring_tx_mark_rt(struct pktring *ring, uint32_t n)
+{
+	uint32_t count;
+
+	for (count = 0; count < n; count++) {
+		struct tpacket2_hdr *hdr = pktring_tx_hdr_rt(ring, ring->mark_slot);
+
+		if (__atomic_load_n(&hdr->tp_status, __ATOMIC_ACQUIRE) != PKTRING_STATUS_FILLED) {
+			break;
+		}
+		__atomic_store_n(&hdr->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
+		ring->mark_slot = pktring_tx_after_rt(ring, ring->mark_slot);
+	}
+	return count;
+}
+
+/* Sends what is marked. 0 or -errno; what was not taken stays marked. The one system call of a cycle. */
+static inline int pktring_kick_rt(struct pktring *ring)
+{
+	return ring->ops->kick_rt(ring);
+}
+
+/*
+ * After a kick that failed: makes the kernel skip what is marked and was not taken, so that nothing old is
+ * sent later. drops[owner] is raised by one for each slot. Returns how many. Kicking thread.
+ */
+uint32_t pktring_tx_discard_rt(struct pktring *ring, uint32_t drops[PKTRING_OWNERS]);
+
+/* kick_rt of a real ring. */
+int pktring_packet_kick_rt(struct pktring *ring);
+
+#endif
