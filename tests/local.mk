@@ -1,0 +1,77 @@
+# Unit tests, one program a module, and the simulation; `make check` runs them without root or a network.
+AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' NM='$(NM)' AR='$(AR)' SANITIZERS='$(SANITIZERS)'; \
+	export srcdir NM AR SANITIZERS;
+if WITH_SANITIZERS
+SANITIZERS = yes
+else
+SANITIZERS = no
+endif
+NM = nm
+
+EXTRA_DIST += \
+	tests/unit/check-includes.sh \
+	tests/unit/check-rt-symbols.sh
+
+if WITH_TESTS
+unit_tests = \
+	tests/unit/test-conf \
+	tests/unit/test-ctl-status \
+	tests/unit/test-ethlink \
+	tests/unit/test-pktring \
+	tests/unit/test-policy \
+	tests/unit/test-sample
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests) tests/unit/check-includes.sh
+if WITH_JACK
+TESTS += tests/unit/check-rt-symbols.sh
+endif
+
+TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+
+tests_unit_test_ethlink_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_ethlink_LDADD = libproto.a $(CMOCKA_LIBS)
+
+tests_unit_test_policy_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_policy_LDADD = libengine.a libproto.a $(CMOCKA_LIBS)
+
+tests_unit_test_pktring_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_pktring_LDADD = libnet.a $(CMOCKA_LIBS)
+
+tests_unit_test_sample_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_sample_LDADD = $(DSP_LIBS) $(CMOCKA_LIBS) -lm
+
+tests_unit_test_conf_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
+tests_unit_test_conf_LDADD = libdaemon.a libproto.a libbase.a $(INIH_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_ctl_status_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_ctl_status_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+
+sim_tests = tests/unit/test-emu-box tests/sim/test-engine
+check_PROGRAMS += $(sim_tests)
+TESTS += $(sim_tests)
+
+tests_unit_test_emu_box_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_emu_box_LDADD = libemubox.a libproto.a libbase.a $(CMOCKA_LIBS) -lm
+
+tests_sim_test_engine_SOURCES = tests/sim/sim.c tests/sim/sim.h tests/sim/test-engine.c
+tests_sim_test_engine_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_sim_test_engine_CFLAGS = $(TEST_CFLAGS)
+tests_sim_test_engine_LDADD = libengine.a libbackend.a libnet.a libemubox.a $(DSP_LIBS) libproto.a libbase.a \
+	$(JACK_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+
+# Preloaded into the daemon by tests/netns/test-rt-trap.sh.
+if WITH_JACK
+noinst_DATA = tests/tools/rt-trap.so
+CLEANFILES += tests/tools/rt-trap.so
+EXTRA_DIST += tests/tools/rt-trap.c
+tests/tools/rt-trap.so: $(srcdir)/tests/tools/rt-trap.c
+	$(AM_V_CC)$(MKDIR_P) tests/tools && \
+		$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN_CFLAGS) $(JACK_CFLAGS) -shared -fPIC -o $@ \
+		$(srcdir)/tests/tools/rt-trap.c -ldl
+endif
+endif
+
+include tests/tools/local.mk
+include tests/netns/local.mk
+include tests/bench/local.mk
+include tests/fuzz/local.mk

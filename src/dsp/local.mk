@@ -7,6 +7,7 @@ libdsp_a_SOURCES = \
 	src/dsp/sample.c \
 	src/dsp/sample.h
 libdsp_a_LIBADD =
+libdsp_a_DEPENDENCIES = $(libdsp_a_LIBADD)
 
 if SIMD_X86
 noinst_LIBRARIES += libdsp_sse2.a libdsp_avx2.a

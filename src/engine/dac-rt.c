@@ -1,11 +1,10 @@
 #include "engine/dac-rt.h"
+#include "engine/policy.h"
 
 #include <string.h>
 
 /* Eight gain changes in one frame would stall the box for longer than it can buffer; one takes it 160 µs. */
 #define GAIN_SPACING_NS 1200000
-/* The same on the box's 100 Mbit/s link, where a frame takes 27.5 µs, for the frames of one burst. */
-#define GAIN_SPACING_BLOCKS 44
 /* Silence after a fade-out, so that the box's buffer holds silence when nothing comes any more. */
 #define TAIL_BLOCKS 2
 /* Cycles to look at after an xrun before its length is believed: one late wake-up must not count as lost time. */
@@ -96,15 +95,29 @@ static bool faded_out_rt(const struct dac *dac)
 	return dac->mode == DAC_STOPPING && dac->fade == 0.0f && dac->fade_step == 0.0f;
 }
 
-static bool wanted_rt(const struct dac *dac, const struct audio_cycle *cycle)
+/* The cycles are those that the params were made for: they come in real time, at that rate and size. */
+static bool expected_rt(const struct dac *dac, const struct audio_cycle *cycle)
 {
-	return dac->now->run && !cycle->freewheel && cycle->rate_hz == dac->now->rate_hz &&
-		cycle->frames == dac->now->period_frames;
+	return !cycle->freewheel && cycle->rate_hz == dac->now->rate_hz && cycle->frames == dac->now->period_frames;
+}
+
+/*
+ * In freewheeling, or when the period has changed, cycles no longer come as the box plays: the whole fade
+ * must fit behind what stands in its queue already.
+ */
+static uint32_t fade_out_frames_rt(const struct dac *dac, const struct audio_cycle *cycle)
+{
+	uint32_t room = POLICY_FILL_MAX_BLOCKS + 4 - MIN(dac->now->lead_blocks, POLICY_FILL_MAX_BLOCKS);
+
+	if (expected_rt(dac, cycle)) {
+		return dac->now->fade_frames;
+	}
+	return MIN(dac->now->fade_frames, MIN(room, (uint32_t)POLICY_FADE_BLOCKS) * ETHLINK_BLOCK_FRAMES);
 }
 
 static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle)
 {
-	bool wanted = wanted_rt(dac, cycle);
+	bool wanted = dac->now->run && expected_rt(dac, cycle);
 
 	if (wanted && dac->mode == DAC_IDLE) {
 		/* What was sent before must have left the box: the cushion is counted from an empty queue. */
@@ -116,7 +129,7 @@ static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle)
 		dac->fade_step = 1.0f / (float)dac->now->fade_frames;
 		set_mode_rt(dac, DAC_RUNNING);
 	} else if (!wanted && dac->mode == DAC_RUNNING) {
-		dac->fade_step = -1.0f / (float)dac->now->fade_frames;
+		dac->fade_step = -1.0f / (float)fade_out_frames_rt(dac, cycle);
 		dac->tail = TAIL_BLOCKS;
 		set_mode_rt(dac, DAC_STOPPING);
 	}
@@ -128,7 +141,6 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle)
 	dac->sent = 0;
 	dac->full = 0;
 	dac->blocks = 0;
-	dac->gain_blocks = GAIN_SPACING_BLOCKS;
 	if (!dac->now || !dac->group) {
 		return 0;
 	}
@@ -149,18 +161,11 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle)
 }
 
 /* One channel at a time, and not before the box has had the time for the last one. */
-static void step_gain_rt(struct dac *dac, int64_t now_ns)
+static void step_gain_rt(struct dac *dac, int64_t due_ns)
 {
 	uint8_t *gain = dac->header + ETHLINK_OFF_GAIN;
 
-	if (dac->gain_blocks < GAIN_SPACING_BLOCKS) {
-		dac->gain_blocks++;
-		return;
-	}
-	if (memcmp(gain, dac->now->gain, ETHLINK_CHANNELS) == 0 ||
-		(dac->sent == 0 && now_ns - dac->gain_changed_ns < GAIN_SPACING_NS)) {
-		/* Within a cycle the burst itself keeps the distance; between cycles the clock does. */
-		dac->gain_blocks = dac->sent == 0 ? 0 : dac->gain_blocks;
+	if (due_ns - dac->gain_changed_ns < GAIN_SPACING_NS || memcmp(gain, dac->now->gain, ETHLINK_CHANNELS) == 0) {
 		return;
 	}
 	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
@@ -172,8 +177,7 @@ static void step_gain_rt(struct dac *dac, int64_t now_ns)
 			break;
 		}
 	}
-	dac->gain_changed_ns = now_ns;
-	dac->gain_blocks = 0;
+	dac->gain_changed_ns = due_ns;
 	publish_gain_rt(dac);
 }
 
@@ -249,11 +253,11 @@ static void shorten_tail_rt(struct dac *dac, bool silent)
 	}
 }
 
-void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t now_ns)
+void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns)
 {
 	int32_t *audio = (int32_t *)(void *)(frame + ETHLINK_OFF_AUDIO);
 
-	step_gain_rt(dac, now_ns);
+	step_gain_rt(dac, due_ns);
 	memcpy(frame, dac->header, ETHLINK_HEADER_LEN);
 	if (dac->lead > 0) {
 		memset(audio, 0, ETHLINK_AUDIO_LEN);

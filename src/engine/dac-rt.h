@@ -30,7 +30,6 @@ struct dac {
 	float fade_step;                /* a sample; 0: no fade under way */
 	int64_t gain_changed_ns;
 	uint32_t gain_channel;          /* where to look next for a gain to change */
-	uint32_t gain_blocks;           /* blocks since the last change in this cycle */
 	uint32_t sent;                  /* frames in this cycle */
 	uint32_t full;                  /* frames without a slot in this cycle */
 	enum dac_mode mode;
@@ -49,8 +48,8 @@ struct dac {
 
 /* Frames for this box in this cycle. The first dac->lead of them are silence that may go at once. */
 uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle);
-/* Writes the next frame (320 bytes). */
-void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t now_ns);
+/* Writes the next frame (320 bytes), which leaves at due_ns (CLOCK_MONOTONIC). */
+void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns);
 /* The next frame has no slot: it is passed over and counted. */
 void dac_drop_rt(struct dac *dac);
 void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle);

@@ -14,7 +14,7 @@ static void add_rt(_Atomic uint64_t *counter, uint64_t n)
 }
 
 /* Writes the next frame of one DAC into the ring. */
-static void frame_rt(const struct wire_plan *wire, struct dac *dac, unsigned owner, int64_t now_ns)
+static void frame_rt(const struct wire_plan *wire, struct dac *dac, unsigned owner, int64_t due_ns)
 {
 	uint8_t *frame = pktring_tx_next_rt(wire->ring);
 
@@ -22,7 +22,7 @@ static void frame_rt(const struct wire_plan *wire, struct dac *dac, unsigned own
 		dac_drop_rt(dac);
 		return;
 	}
-	dac_frame_rt(dac, frame, now_ns);
+	dac_frame_rt(dac, frame, due_ns);
 	if (wire->pacer) {
 		pktring_tx_fill_rt(wire->ring, ETHLINK_FRAME_LEN, (uint8_t)owner);
 	} else {
@@ -31,7 +31,7 @@ static void frame_rt(const struct wire_plan *wire, struct dac *dac, unsigned own
 }
 
 /* Silence that goes ahead, of all DACs that begin in this cycle. Returns the number of slots used. */
-static uint32_t lead_rt(const struct wire_plan *wire, int64_t now_ns)
+static uint32_t lead_rt(const struct wire_plan *wire, int64_t due_ns)
 {
 	uint32_t slots = 0;
 	bool more = true;
@@ -45,7 +45,7 @@ static uint32_t lead_rt(const struct wire_plan *wire, int64_t now_ns)
 			if (dac->blocks == 0 || dac->lead == 0) {
 				continue;
 			}
-			frame_rt(wire, dac, i, now_ns);
+			frame_rt(wire, dac, i, due_ns);
 			slots += dac->sent - sent;
 			more = true;
 		}
@@ -54,7 +54,7 @@ static uint32_t lead_rt(const struct wire_plan *wire, int64_t now_ns)
 }
 
 /* One block of each DAC that has one left. A box gets its blocks as far apart as the others' allow. */
-static uint32_t row_rt(const struct wire_plan *wire, int64_t now_ns)
+static uint32_t row_rt(const struct wire_plan *wire, int64_t due_ns)
 {
 	uint32_t slots = 0;
 
@@ -63,7 +63,7 @@ static uint32_t row_rt(const struct wire_plan *wire, int64_t now_ns)
 		uint32_t sent = dac->sent;
 
 		if (dac->blocks > 0) {
-			frame_rt(wire, dac, i, now_ns);
+			frame_rt(wire, dac, i, due_ns);
 			slots += dac->sent - sent;
 		}
 	}
@@ -85,12 +85,12 @@ static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle
 {
 	uint32_t chunk_rows = MAX(cycle->rate_hz / ETHLINK_BLOCK_FRAMES / CHUNK_PER_SEC, 1u);
 	uint32_t slots = lead_rt(wire, cycle->now_ns);
-	int64_t due = cycle->start_ns;
+	int64_t due = cycle->now_ns;
 	uint32_t rows = rows_rt(wire);
 	uint32_t in_chunk = 0;
 
 	for (uint32_t row = 0; row < rows; row++) {
-		slots += row_rt(wire, cycle->now_ns);
+		slots += row_rt(wire, due);
 		in_chunk++;
 		/* The first chunk is all that the box takes at once; the others follow as it plays. */
 		if (row + 1 == rows || (row + 1 >= wire->burst_blocks && in_chunk >= chunk_rows)) {

@@ -17,6 +17,7 @@ static void kick_rt(struct pacer *p)
 	uint32_t drops[PKTRING_OWNERS];
 	int r = pktring_kick_rt(p->ring);
 
+	p->failed = r < 0;
 	if (r == 0 || r == -EAGAIN) {
 		return; /* EAGAIN: send memory is short; they go with the next kick */
 	}
@@ -44,7 +45,7 @@ int64_t pacer_run_rt(struct pacer *p, int64_t now_ns)
 		marked += pktring_tx_mark_rt(p->ring, p->next.slots);
 		p->next.slots = 0;
 	}
-	if (marked > 0) {
+	if (marked > 0 || p->failed) {
 		kick_rt(p);
 	}
 	return p->next.slots > 0 ? p->next.due_ns : INT64_MAX;

@@ -19,6 +19,7 @@ struct pacer_chunk {
 struct pacer {
 	struct spsc queue;
 	struct pktring *ring;
+	bool failed;              /* the last kick did: what it left in the ring has to be cleared out */
 	struct pacer_chunk next;  /* taken from the queue, not yet due; slots 0: none */
 	_Atomic bool stop;
 	bool started;

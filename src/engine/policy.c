@@ -44,5 +44,6 @@ int policy_make(uint32_t period, uint32_t rate_hz, int latency_frames, struct po
 	ret_policy->paced = ret_policy->burst_blocks < (period + ETHLINK_BLOCK_FRAMES - 1) / ETHLINK_BLOCK_FRAMES;
 	/* Twice what one cycle can fill: the interface may still be busy with the cycle before. */
 	ret_policy->slots = 2 * (ret_policy->lead_blocks + period / ETHLINK_BLOCK_FRAMES + 2);
+	ret_policy->slots = MAX(ret_policy->slots, (unsigned)POLICY_SLOTS_MIN);
 	return 0;
 }

@@ -13,6 +13,10 @@
 /* Blocks that we let stand in a box: the depth less a margin for blocks of a cycle that came early. */
 #define POLICY_FILL_MAX_BLOCKS 120
 #define POLICY_LATENCY_AUTO (-1)
+/* Blocks of a fade-out that may go out at once, when a longer one is not possible (another period, freewheeling). */
+#define POLICY_FADE_BLOCKS 60
+/* A ring always holds such a fade, the silence behind it and a little. */
+#define POLICY_SLOTS_MIN (POLICY_FADE_BLOCKS + 20)
 #define POLICY_LATENCY_MAX_FRAMES (POLICY_FILL_MAX_BLOCKS * 8)
 
 struct policy {

@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# Installs what a script needs and the machine lacks, with apt-get, without questions. Where there is no apt-get it
+# says what is missing. Sourced by check and quickstart; needs root.
+#
+#   setup_install LOG            what building and running needs
+#   setup_install_checks LOG     what only the checks need, too
+
+# Debian's package, and how to see that it is there whoever installed it.
+SETUP_NEEDS='
+gcc             command -v gcc
+libc6-dev       test -e /usr/include/stdio.h
+make            command -v make
+autoconf        command -v autoreconf
+automake        command -v automake
+pkg-config      command -v pkg-config
+libjack-jackd2-dev  pkg-config --exists jack
+jackd2          command -v jackd && command -v jack_lsp
+libsystemd-dev  pkg-config --exists libsystemd
+libinih-dev     test -e /usr/include/ini.h
+libcmocka-dev   pkg-config --exists cmocka
+libsndfile1-dev pkg-config --exists sndfile
+iproute2        command -v ip
+procps          command -v ps && command -v sysctl
+jq              command -v jq
+'
+SETUP_CHECK_NEEDS='
+valgrind        command -v valgrind
+xz-utils        command -v xz
+shellcheck      command -v shellcheck
+libcap2-bin     command -v capsh
+util-linux      command -v setpriv
+'
+
+# The packages of a list that are missing, in one line.
+setup_missing() {
+	local package probe
+
+	while read -r package probe; do
+		if [ -n "$package" ] && ! bash -c "$probe" > /dev/null 2>&1; then
+			printf '%s ' "$package"
+		fi
+	done <<< "$1"
+}
+
+setup_apt() {
+	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 "$@" < /dev/null
+}
+
+setup_packages() {
+	local needs=$1 log=$2 missing
+
+	missing=$(setup_missing "$needs")
+	[ -n "$missing" ] || return 0
+	if ! command -v apt-get > /dev/null; then
+		printf 'These are missing (Debian'\''s names), and there is no apt-get to install them: %s\n' "$missing"
+		return 1
+	fi
+	printf 'installing: %s\n' "$missing"
+	# shellcheck disable=SC2086
+	if setup_apt install -y --no-install-recommends $missing >> "$log" 2>&1 ||
+		{ setup_apt update >> "$log" 2>&1 && setup_apt install -y --no-install-recommends $missing >> "$log" 2>&1; }; then
+		missing=$(setup_missing "$needs")
+		[ -n "$missing" ] || return 0
+	fi
+	printf 'Installing failed (%s); the end of %s:\n' "$missing" "$log"
+	tail -n 15 "$log"
+	return 1
+}
+
+setup_install() {
+	setup_packages "$SETUP_NEEDS" "$1"
+}
+
+setup_install_checks() {
+	setup_packages "$SETUP_NEEDS$SETUP_CHECK_NEEDS" "$1"
+}

@@ -1,0 +1,23 @@
+# Not part of `make check`: they need root and take minutes. `sudo make check-netns` or the top folder's `check` run them.
+NETNS_TESTS = \
+	tests/netns/test-errors.sh \
+	tests/netns/test-startup.sh \
+	tests/netns/test-recover.sh \
+	tests/netns/test-hostile.sh \
+	tests/netns/test-play.sh \
+	tests/netns/test-boxes32.sh
+
+EXTRA_DIST += \
+	$(NETNS_TESTS) \
+	tests/lib/check-scripts.sh \
+	tests/lib/check-valgrind.sh \
+	tests/lib/netns.sh \
+	tests/lib/procs.sh \
+	tests/lib/setup.sh
+
+.PHONY: check-netns
+check-netns: all
+	@failed=0; for t in $(NETNS_TESTS); do \
+		echo "== $$t"; BUILD=$(abs_builddir) bash $(srcdir)/$$t; r=$$?; \
+		test $$r -eq 0 || test $$r -eq 77 || failed=1; \
+	done; exit $$failed

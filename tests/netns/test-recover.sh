@@ -1,0 +1,69 @@
+#!/bin/bash
+# Disturbances while the daemon runs: freewheeling, another period, a new audio server, a pulled cable, a replaced
+# interface. Ports stay; afterwards the box is online again and plays exactly.
+# shellcheck disable=SC2317 # functions are called by name
+# shellcheck source=tests/lib/netns.sh
+. "$(dirname "$0")/../lib/netns.sh"
+
+start() {
+	nt_jackd 48000 64 && nt_emu emu --dac 0 --record "$NT_RECORDING" && nt_daemon && nt_wait_state stage online
+}
+
+# The music starts only when the disturbance is over: what the box played before was silence.
+feed() {
+	nt_feed_start --music --seconds 4 --save "$NT_SOURCE" --target ethlink:stage/playback_ && nt_feed_end 30
+}
+
+jack_tool() {
+	JACK_DEFAULT_SERVER=$NT_SERVER JACK_NO_START_SERVER=1 "$@" > /dev/null 2>> "$PROCS_DIR/jack-tool.err"
+}
+
+# A minute of full-scale audio rushes through, much faster than the box could take it: the box must hear none of it.
+freewheeling() {
+	start && jack_tool jack_freewheel y || return 1
+	procs_start rush "$NT_FEED" --server "$NT_SERVER" --client rush --pattern --seconds 60 \
+		--target ethlink:stage/playback_
+	procs_wait rush 60 && [ "$PROCS_STATUS" -eq 0 ] && jack_tool jack_freewheel n && nt_wait_state stage online &&
+		feed
+}
+
+other_period() {
+	start && jack_tool jack_bufsize 256 && nt_wait_state stage online && feed
+}
+
+new_server() {
+	start || return 1
+	procs_stop jackd
+	nt_wait_state stage stopped && nt_jackd 48000 128 && nt_wait_state stage online 20 && feed
+}
+
+# Another rate needs another server; the box follows.
+new_server_other_rate() {
+	start || return 1
+	procs_stop jackd
+	nt_wait_state stage stopped && nt_jackd 96000 128 && nt_wait_state stage online 20 && feed
+}
+
+cable() {
+	start && nt_ip link set "$NT_BOX_IF" down && nt_wait_state stage link-down &&
+		nt_ip link set "$NT_BOX_IF" up && nt_wait_state stage online 20 && feed
+}
+
+# The interface goes away and comes back under another index, and with it the box.
+replaced_interface() {
+	start && nt_ip link del "$NT_HOST_IF" && nt_wait_state stage no-interface || return 1
+	procs_stop emu
+	nt_ip link add "$NT_HOST_IF" type veth peer name "$NT_BOX_IF" && nt_ip link set "$NT_HOST_IF" up &&
+		nt_ip link set "$NT_BOX_IF" up && nt_emu emu --dac 0 --record "$NT_RECORDING" &&
+		nt_wait_state stage online 20 && feed
+}
+
+nt_begin
+nt_config_stage
+nt_exact "after another period" other_period
+nt_exact "after a restart of the audio server" new_server
+nt_exact "after a pulled cable" cable
+nt_exact "after a replaced interface" replaced_interface
+nt_exact "after freewheeling" freewheeling
+nt_exact "after a restart of the audio server at another rate" new_server_other_rate
+nt_end

@@ -1,0 +1,230 @@
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t host_mac[ETHLINK_MAC_LEN] = {0x02, 0, 0, 0, 0, 1};
+
+static void check(bool ok, const char *what)
+{
+	if (!ok) {
+		fprintf(stderr, "simulation: %s failed\n", what);
+		abort();
+	}
+}
+
+static void note_gains(struct sim_box *sb, const uint8_t *gain, int64_t t_ns)
+{
+	unsigned steps = 0;
+
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		steps += sb->gain_known && gain[k] != sb->gain[k];
+	}
+	if (steps > 0) {
+		sb->gain_steps_max = MAX(sb->gain_steps_max, steps);
+		if (sb->last_gain_ns) {
+			sb->gain_gap_min_ns = MIN(sb->gain_gap_min_ns, t_ns - sb->last_gain_ns);
+		}
+		sb->last_gain_ns = t_ns;
+	}
+	memcpy(sb->gain, gain, sizeof(sb->gain));
+	sb->gain_known = true;
+}
+
+static void sink(void *data, const uint8_t *frame, size_t len)
+{
+	struct sim *sim = data;
+	unsigned index = frame[5];
+	struct sim_box *sb = &sim->boxes[index];
+
+	check(index < sim->n_boxes && len == ETHLINK_FRAME_LEN, "frame for a known box");
+	sim->wire_free_ns = MAX(sim->wire_free_ns, sim->now_ns) + SIM_FRAME_NS;
+	sb->frames++;
+	/* Block by block over the boxes: never twice the same box while others have blocks, all of them do. */
+	if (sim->n_boxes > 1 && sim->last_box == index) {
+		sim->order_errors++;
+	}
+	sim->last_box = index;
+	note_gains(sb, frame + ETHLINK_OFF_GAIN, sim->wire_free_ns);
+	box_frame(sb->box, sim->wire_free_ns, frame, len);
+}
+
+static void on_play(void *user, int64_t t_ns, const struct box_block *block)
+{
+	struct sim_box *sb = user;
+
+	if (sb->on_block) {
+		sb->on_block(sb, t_ns, block);
+	}
+}
+
+static void add_box(struct sim *sim, unsigned i, double ppm)
+{
+	struct sim_box *sb = &sim->boxes[i];
+	struct box_config config = {.serial = (uint16_t)i, .ppm = ppm, .check_counter = true};
+	struct box_hooks hooks = {.user = sb, .play = on_play};
+	struct backend_ports ports = {.name = "box", .playback = true};
+
+	sb->sim = sim;
+	sb->gain_gap_min_ns = INT64_MAX;
+	check(box_new(&config, &hooks, sim->now_ns, &sb->box) == 0, "box_new");
+	check(engine_dac_new(sim->engine, &sb->dac) == 0, "engine_dac_new");
+	check(engine_dac_set_wire(sim->engine, sb->dac, sim->wire) == 0, "engine_dac_set_wire");
+	ports.owner = sb->dac;
+	check(backend_add_ports(sim->backend, &ports, &sb->group) == 0, "backend_add_ports");
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		sb->in[k] = calloc(AUDIO_PERIOD_MAX, sizeof(float));
+	}
+	backend_null_set_buffers(sb->group, (const float *const *)sb->in, NULL);
+}
+
+struct sim *sim_new(unsigned n_boxes, uint32_t rate_hz, uint32_t period, const double *ppm)
+{
+	struct sim *sim = calloc(1, sizeof(*sim));
+	struct backend_callbacks callbacks = {.process_rt = engine_process_rt};
+
+	sim->n_boxes = n_boxes;
+	sim->rate_hz = rate_hz;
+	sim->period = period;
+	sim->now_ns = sim->origin_ns = NSEC_PER_SEC;
+	sim->last_box = UINT32_MAX;
+	check(engine_new(sample_kernels_best(), &sim->engine) == 0, "engine_new");
+	callbacks.data = sim->engine;
+	check(backend_null_new(rate_hz, period, &callbacks, &sim->backend) == 0, "backend_null_new");
+	check(engine_wire_new(sim->engine, &sim->wire) == 0, "engine_wire_new");
+	for (unsigned i = 0; i < n_boxes; i++) {
+		add_box(sim, i, ppm ? ppm[i] : 0.0);
+	}
+	engine_set_running(sim->engine, true);
+	check(backend_start(sim->backend) == 0, "backend_start");
+	return sim;
+}
+
+void sim_free(struct sim *sim)
+{
+	backend_stop(sim->backend);
+	engine_set_running(sim->engine, false);
+	for (unsigned i = 0; i < sim->n_boxes; i++) {
+		struct sim_box *sb = &sim->boxes[i];
+
+		backend_remove_ports(sim->backend, sb->group);
+		engine_dac_free(sim->engine, sb->dac);
+		box_free(sb->box);
+		for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+			free(sb->in[k]);
+		}
+	}
+	backend_free(sim->backend);
+	engine_free(sim->engine);
+	free(sim);
+}
+
+void sim_set_format(struct sim *sim, uint32_t rate_hz, uint32_t period)
+{
+	sim->origin_ns += (int64_t)((__int128)sim->cycle_frames * NSEC_PER_SEC / sim->rate_hz);
+	sim->cycle_frames = 0;
+	sim->rate_hz = rate_hz;
+	sim->period = period;
+	backend_null_set_format(sim->backend, rate_hz, period);
+}
+
+void sim_run_dac(struct sim *sim, struct sim_box *sb, bool run)
+{
+	sb->params.run = run;
+	check(engine_dac_set_params(sim->engine, sb->dac, &sb->params) == 0, "engine_dac_set_params");
+}
+
+/* The header with the settings, silence with it, and the time that the box takes to apply it. */
+static void announce(struct sim *sim, struct sim_box *sb)
+{
+	uint8_t frame[ETHLINK_FRAME_LEN] = {0};
+
+	memcpy(frame, sb->params.header, ETHLINK_HEADER_LEN);
+	check(pktring_send(sim->ring, frame, sizeof(frame)) == 0, "pktring_send");
+	sb->params.not_before_ns = sim->now_ns + 50 * NSEC_PER_MSEC;
+}
+
+void sim_configure(struct sim *sim, int latency_frames, bool run)
+{
+	check(policy_make(sim->period, sim->rate_hz, latency_frames, &sim->policy) == 0, "policy_make");
+	check(pktring_open_mem(sim->policy.slots * sim->n_boxes, 16, sink, sim, &sim->ring) == 0, "pktring_open_mem");
+	check(engine_wire_set_ring(sim->wire, sim->ring, sim->policy.paced, sim->policy.burst_blocks, -1, NULL) == 0,
+		"engine_wire_set_ring");
+	for (unsigned i = 0; i < sim->n_boxes; i++) {
+		struct sim_box *sb = &sim->boxes[i];
+		struct ethlink_settings settings = {
+			.rate_code = (uint8_t)ethlink_rate_code(sim->rate_hz),
+			.depth = POLICY_DEPTH_BLOCKS,
+		};
+		uint8_t mac[ETHLINK_MAC_LEN];
+
+		ethlink_mac(ETHLINK_DAC8, (uint16_t)i, mac);
+		memset(settings.gain, 56, sizeof(settings.gain));
+		sb->params.rate_hz = sim->rate_hz;
+		sb->params.period_frames = sim->period;
+		sb->params.lead_blocks = sim->policy.lead_blocks;
+		sb->params.fade_frames = sim->rate_hz / 100;
+		check(ethlink_encode_header(sb->params.header, ETHLINK_HEADER_LEN, ETHLINK_DAC8, mac, host_mac,
+			      &settings) == 0,
+			"ethlink_encode_header");
+		memcpy(sb->params.gain, settings.gain, sizeof(settings.gain));
+		announce(sim, sb);
+		sim_run_dac(sim, sb, run);
+	}
+}
+
+static void run_pacer(struct sim *sim, int64_t until_ns)
+{
+	for (;;) {
+		int64_t due = engine_wire_run_pacer(sim->wire, sim->now_ns);
+
+		if (due > until_ns) {
+			return;
+		}
+		sim->now_ns = MAX(sim->now_ns, due);
+	}
+}
+
+void sim_cycle(struct sim *sim)
+{
+	int64_t start = sim->origin_ns + (int64_t)((__int128)sim->cycle_frames * NSEC_PER_SEC / sim->rate_hz);
+
+	run_pacer(sim, start + sim->late_ns);
+	sim->now_ns = MAX(start + sim->late_ns, sim->now_ns);
+	sim->late_ns = 0;
+	for (unsigned i = 0; i < sim->n_boxes; i++) {
+		if (sim->source) {
+			sim->source(sim, &sim->boxes[i], sim->period);
+		}
+	}
+	backend_null_cycle(sim->backend, start, sim->now_ns);
+	sim->cycle_frames += sim->period;
+	run_pacer(sim, sim->now_ns);
+	engine_collect(sim->engine);
+}
+
+void sim_run(struct sim *sim, int64_t ns)
+{
+	int64_t until = sim->now_ns + ns;
+
+	while (sim->now_ns < until) {
+		sim_cycle(sim);
+	}
+}
+
+void sim_settle(struct sim *sim)
+{
+	for (unsigned i = 0; i < sim->n_boxes; i++) {
+		box_advance(sim->boxes[i].box, sim->now_ns);
+	}
+}
+
+struct box_status sim_status(struct sim *sim, unsigned box)
+{
+	struct box_status status;
+
+	sim_settle(sim);
+	box_get_status(sim->boxes[box].box, &status);
+	return status;
+}

@@ -1,0 +1,576 @@
+/* The engine against virtual boxes: what the graph played is what the boxes play, at every period. */
+#include "sim/sim.h"
+#include "emu/pattern.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The graph plays silence, then the pattern from frame 1 on while playing is set. */
+struct pattern_source {
+	bool playing;
+	unsigned stretches;
+	uint64_t per_box[SIM_BOXES_MAX];
+};
+
+static void play_pattern(struct sim *sim, struct sim_box *sb, uint32_t frames)
+{
+	struct pattern_source *src = sim->user;
+	uint64_t *next = &src->per_box[sb - sim->boxes];
+
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		for (uint32_t i = 0; i < frames; i++) {
+			sb->in[k][i] = src->playing ? pattern_float(*next + 1 + i, k) : 0.0f;
+		}
+	}
+	*next += src->playing ? frames : 0;
+}
+
+static void assert_lossless(struct sim *sim, const struct pattern_source *src)
+{
+	for (unsigned i = 0; i < sim->n_boxes; i++) {
+		struct box_status st = sim_status(sim, i);
+		const struct dac_report *report = engine_dac_report(sim->boxes[i].dac);
+
+		assert_int_equal(st.counts.frames_lost, 0);
+		assert_int_equal(st.counts.zero_blocks_mid_audio, 0);
+		assert_int_equal(st.pattern.breaks, 0);
+		/* Every sample frame of the pattern was played; the first and the last block of a stretch may be part silence. */
+		assert_in_range(st.pattern.blocks * 8, src->per_box[i], src->per_box[i] + 14 * src->stretches);
+		assert_int_equal(report->drops_ring_full, 0);
+		assert_int_equal(report->drops_interface, 0);
+		assert_in_range(st.queue_max, 1, POLICY_DEPTH_BLOCKS);
+	}
+}
+
+/*
+ * Silence while it starts, a stretch of the pattern, silence until the boxes have played it: more than a
+ * second from the start of the stream to the pattern, or a box takes its zero blocks there for a gap in the audio.
+ */
+static void play_stretch(struct sim *sim, struct pattern_source *src, int64_t ns)
+{
+	src->playing = false;
+	sim_run(sim, 1500 * NSEC_PER_MSEC);
+	src->playing = true;
+	src->stretches++;
+	sim_run(sim, ns);
+	src->playing = false;
+	sim_run(sim, 400 * NSEC_PER_MSEC);
+}
+
+static void play_at(uint32_t rate_hz, uint32_t period, int latency, unsigned boxes)
+{
+	struct sim *sim = sim_new(boxes, rate_hz, period, NULL);
+	struct pattern_source src = {0};
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, latency, true);
+	play_stretch(sim, &src, 2 * NSEC_PER_SEC);
+	assert_lossless(sim, &src);
+	sim_free(sim);
+}
+
+static void test_periods(void **state)
+{
+	static const uint32_t periods[] = {8, 9, 15, 16, 24, 31, 32, 48, 64, 100, 127, 128, 160, 192, 256, 320, 384, 441,
+		480, 512, 513, 600, 768, 882, 960, 1000, 1024, 1500, 2047, 2048, 3000, 4096, 5000, 8185, 8192};
+	static const uint32_t rates[] = {44100, 48000, 88200, 96000};
+
+	for (unsigned r = 0; r < ARRAY_SIZE(rates); r++) {
+		for (unsigned p = 0; p < ARRAY_SIZE(periods); p++) {
+			play_at(rates[r], periods[p], POLICY_LATENCY_AUTO, 1);
+		}
+	}
+}
+
+static void test_latencies(void **state)
+{
+	static const uint32_t periods[] = {8, 64, 100, 512, 1024, 4096};
+	static const int latencies[] = {16, 64, 100, 480, 900, 960};
+
+	for (unsigned p = 0; p < ARRAY_SIZE(periods); p++) {
+		for (unsigned l = 0; l < ARRAY_SIZE(latencies); l++) {
+			play_at(48000, periods[p], latencies[l], 1);
+		}
+	}
+}
+
+static void test_many_boxes(void **state)
+{
+	play_at(48000, 64, POLICY_LATENCY_AUTO, 32);
+	play_at(96000, 64, POLICY_LATENCY_AUTO, 24);
+	play_at(48000, 100, POLICY_LATENCY_AUTO, 32);
+	play_at(48000, 2048, POLICY_LATENCY_AUTO, 8);
+}
+
+static void test_blocks_are_interleaved_over_boxes(void **state)
+{
+	struct sim *sim = sim_new(32, 48000, 64, NULL);
+	struct pattern_source src = {.playing = true};
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	sim_run(sim, NSEC_PER_SEC);
+	assert_int_equal(sim->order_errors, 0);
+	for (unsigned i = 1; i < 32; i++) {
+		assert_int_equal(sim->boxes[i].frames, sim->boxes[0].frames);
+	}
+	sim_free(sim);
+}
+
+/* The cushion is what was asked for: never less in the box when the next period arrives, nor a block more. */
+static void test_latency_is_exact(void **state)
+{
+	static const struct {
+		uint32_t period;
+		int latency;
+	} cases[] = {{64, 64}, {64, 128}, {16, 96}, {256, 8}, {128, 500}};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim *sim = sim_new(1, 48000, cases[i].period, NULL);
+		struct pattern_source src = {.playing = true};
+		unsigned least = UINT_MAX, most = 0;
+
+		sim->source = play_pattern;
+		sim->user = &src;
+		sim_configure(sim, cases[i].latency, true);
+		sim_run(sim, 300 * NSEC_PER_MSEC);
+		for (unsigned n = 0; n < 1000; n++) {
+			/* Time stands at the last cycle; go to just before the next. */
+			sim->now_ns += (int64_t)cases[i].period * NSEC_PER_SEC / 48000 - 1000;
+			least = MIN(least, sim_status(sim, 0).queue);
+			most = MAX(most, sim_status(sim, 0).queue);
+			sim_cycle(sim);
+		}
+		assert_in_range(least * 8 + 8, cases[i].latency, cases[i].latency + 16);
+		assert_true(most - least <= 1);
+		assert_in_range(sim->policy.latency_frames, cases[i].latency, cases[i].latency + 7);
+		sim_free(sim);
+	}
+}
+
+static uint32_t random_period(uint32_t *seed)
+{
+	static const uint32_t common[] = {16, 32, 64, 100, 128, 256, 441, 512, 1000, 1024, 2048};
+
+	*seed = *seed * 1664525u + 1013904223u;
+	if ((*seed >> 8) % 4 != 0) {
+		return common[(*seed >> 16) % ARRAY_SIZE(common)];
+	}
+	return 8 + (*seed >> 12) % (8192 - 8 + 1);
+}
+
+/* Two hours (SIM_MINUTES says another time) of cycles with a new random period every 20 seconds. */
+static void test_hours_of_random_periods(void **state)
+{
+	const char *e = getenv("SIM_MINUTES");
+	int64_t until = (e ? atoi(e) : 120) * 60 * NSEC_PER_SEC;
+	struct sim *sim = sim_new(1, 48000, 64, NULL);
+	struct pattern_source src = {0};
+	uint32_t seed = 20261120;
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	while (sim->now_ns < until) {
+		play_stretch(sim, &src, 20 * NSEC_PER_SEC);
+		sim_set_format(sim, 48000, random_period(&seed));
+		/* The server already runs with the new period while the daemon has not heard of it. */
+		sim_cycle(sim);
+		sim_cycle(sim);
+		sim_run(sim, 50 * NSEC_PER_MSEC);
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	}
+	assert_lossless(sim, &src);
+	print_message("%.2f hours, %llu blocks, seed %u\n", (double)sim->now_ns / 3.6e12,
+		(unsigned long long)sim_status(sim, 0).pattern.blocks, 20261120u);
+	sim_free(sim);
+}
+
+/* A callback may come late by less than the cushion; nothing is lost. */
+static void test_late_callbacks(void **state)
+{
+	struct sim *sim = sim_new(1, 48000, 64, NULL);
+	struct pattern_source src = {0};
+	uint32_t seed = 7;
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, 160, true);
+	sim_run(sim, 500 * NSEC_PER_MSEC);
+	src.playing = true;
+	src.stretches = 1;
+	for (unsigned i = 0; i < 20000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		sim->late_ns = (seed >> 8) % (3 * NSEC_PER_MSEC);
+		sim_cycle(sim);
+	}
+	src.playing = false;
+	sim_run(sim, 300 * NSEC_PER_MSEC);
+	assert_lossless(sim, &src);
+	sim_free(sim);
+}
+
+static void test_unsupported_sends_nothing(void **state)
+{
+	struct sim *sim = sim_new(1, 48000, 64, NULL);
+	struct pattern_source src = {.playing = true};
+	struct policy policy;
+	uint64_t frames;
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	sim_run(sim, 300 * NSEC_PER_MSEC);
+	sim_set_format(sim, 32000, 64);
+	assert_int_equal(policy_make(64, 32000, POLICY_LATENCY_AUTO, &policy), -EINVAL);
+	sim_run(sim, 100 * NSEC_PER_MSEC);
+	frames = sim->boxes[0].frames;
+	sim_run(sim, NSEC_PER_SEC);
+	assert_int_equal(sim->boxes[0].frames, frames);
+	assert_int_equal(engine_dac_mode(sim->boxes[0].dac), DAC_IDLE);
+	sim_free(sim);
+}
+
+/* In freewheeling cycles come as fast as they can; nothing may build up, and all is well afterwards. */
+static void test_freewheel(void **state)
+{
+	struct sim *sim = sim_new(1, 48000, 64, NULL);
+	struct pattern_source src = {0};
+	uint64_t frames;
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	play_stretch(sim, &src, NSEC_PER_SEC);
+	backend_null_set_freewheel(sim->backend, true);
+	frames = sim->boxes[0].frames;
+	for (unsigned i = 0; i < 100000; i++) {
+		backend_null_cycle(sim->backend, sim->now_ns, sim->now_ns);
+	}
+	/* A fade of 480 frames and a little silence, not 800,000 blocks. */
+	assert_in_range(sim->boxes[0].frames - frames, 60, 64);
+	backend_null_set_freewheel(sim->backend, false);
+	play_stretch(sim, &src, NSEC_PER_SEC);
+	assert_lossless(sim, &src);
+	sim_free(sim);
+}
+
+/* What the box plays, as levels: for fades. */
+struct level_probe {
+	double last;
+	double largest_step;
+	double largest;
+	double at_end;
+	uint64_t nonzero_blocks;
+};
+
+static void watch_level(struct sim_box *sb, int64_t t_ns, const struct box_block *block)
+{
+	struct level_probe *p = sb->user;
+	int32_t samples[64];
+
+	if (!block->audio) {
+		p->largest_step = fmax(p->largest_step, fabs(p->last));
+		p->last = 0;
+		return;
+	}
+	ethlink_decode_block(block->audio, samples);
+	p->nonzero_blocks += block->nonzero;
+	for (unsigned i = 0; i < 8; i++) {
+		double x = samples[i * 8] / 2147483648.0;
+
+		p->largest_step = fmax(p->largest_step, fabs(x - p->last));
+		p->largest = fmax(p->largest, fabs(x));
+		p->last = x;
+	}
+}
+
+static void play_dc(struct sim *sim, struct sim_box *sb, uint32_t frames)
+{
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		for (uint32_t i = 0; i < frames; i++) {
+			sb->in[k][i] = 0.5f;
+		}
+	}
+}
+
+/* A steady level shows every click as a step: starts, stops, freewheeling, another period. */
+static void test_fades_without_steps(void **state)
+{
+	static const uint32_t periods[] = {8, 16, 64, 100, 441, 1024, 4096};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods); i++) {
+		struct sim *sim = sim_new(1, 48000, periods[i], NULL);
+		struct sim_box *sb = &sim->boxes[0];
+		struct level_probe probe = {0};
+
+		sim->source = play_dc;
+		sb->on_block = watch_level;
+		sb->user = &probe;
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+		sim_run(sim, NSEC_PER_SEC);
+		sim_run_dac(sim, sb, false);
+		sim_run(sim, NSEC_PER_SEC);
+		assert_int_equal(engine_dac_mode(sb->dac), DAC_IDLE);
+		sim_run_dac(sim, sb, true);
+		sim_run(sim, NSEC_PER_SEC);
+		sim_set_format(sim, 48000, periods[i] == 64 ? 128 : 64);
+		sim_run(sim, 200 * NSEC_PER_MSEC);
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+		sim_run(sim, NSEC_PER_SEC);
+		/* Turned round in the middle of a fade. */
+		for (unsigned n = 0; n < 20; n++) {
+			sim_run_dac(sim, sb, n % 2);
+			sim_run(sim, 3 * NSEC_PER_MSEC);
+		}
+		sim_run_dac(sim, sb, true);
+		sim_run(sim, 200 * NSEC_PER_MSEC);
+		backend_null_set_freewheel(sim->backend, true);
+		for (unsigned n = 0; n < 200; n++) {
+			backend_null_cycle(sim->backend, sim->now_ns, sim->now_ns);
+		}
+		sim->now_ns += 100 * NSEC_PER_MSEC;
+		sim_settle(sim);
+		assert_true(probe.nonzero_blocks > 10000);
+		/* 10 ms are 480 samples; with another period, what fits behind the cushion, at auto no less than 440. */
+		assert_true(probe.largest_step < 0.5 / 440);
+		assert_true(probe.largest <= 0.5);
+		assert_true(probe.last == 0.0);
+		sim_free(sim);
+	}
+}
+
+/* Eight channels at once are asked for; they go one by one with at least a millisecond between them. */
+static void test_gains_one_by_one(void **state)
+{
+	static const uint32_t periods[] = {8, 16, 64, 256, 512, 1024, 8192};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods); i++) {
+		struct sim *sim = sim_new(2, 96000, periods[i], NULL);
+		struct pattern_source src = {0};
+		struct sim_box *sb = &sim->boxes[0];
+
+		sim->source = play_pattern;
+		sim->user = &src;
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+		sim_run(sim, 500 * NSEC_PER_MSEC);
+		sb->gain_steps_max = 0;
+		sb->gain_gap_min_ns = INT64_MAX;
+		sb->last_gain_ns = 0;
+		src.playing = true;
+		src.stretches = 1;
+		for (unsigned n = 0; n < 20; n++) {
+			for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+				sb->params.gain[k] = n % 3 == 0 ? ETHLINK_GAIN_MUTE : (uint8_t)(n + k);
+			}
+			sim_run_dac(sim, sb, true);
+			sim_run(sim, 300 * NSEC_PER_MSEC);
+		}
+		sim_run(sim, NSEC_PER_SEC);
+		assert_int_equal(sb->gain_steps_max, 1);
+		assert_true(sb->gain_gap_min_ns >= NSEC_PER_MSEC);
+		assert_memory_equal(sim_status(sim, 0).gain, sb->params.gain, ETHLINK_CHANNELS);
+		src.playing = false;
+		sim_run(sim, 400 * NSEC_PER_MSEC);
+		assert_lossless(sim, &src);
+		sim_free(sim);
+	}
+}
+
+/* The interface takes nothing for a while: drops are counted, nothing old is sent afterwards. */
+static void test_interface_fails(void **state)
+{
+	static const int errors[] = {ENETDOWN, ENOBUFS};
+	static const uint32_t periods[] = {64, 2048};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct sim *sim = sim_new(2, 48000, periods[i / 2], NULL);
+		struct pattern_source src = {0};
+		const struct dac_report *report = engine_dac_report(sim->boxes[0].dac);
+		uint64_t before, sent, dropped;
+
+		sim->source = play_pattern;
+		sim->user = &src;
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+		sim_run(sim, 500 * NSEC_PER_MSEC);
+		src.playing = true;
+		sim_run(sim, 500 * NSEC_PER_MSEC);
+		before = sim->boxes[0].frames;
+		assert_int_equal(sim_status(sim, 0).pattern.breaks, 0);
+		pktring_mem_fail(sim->ring, errors[i % 2]);
+		sim_run(sim, NSEC_PER_SEC);
+		assert_int_equal(sim->boxes[0].frames, before);
+		pktring_mem_fail(sim->ring, 0);
+		sim_run(sim, 500 * NSEC_PER_MSEC);
+		dropped = report->drops_interface;
+		assert_true(dropped > 0);
+		assert_true(report->drops_ring_full > 0);
+		/* What went into the ring was sent or counted as dropped, but for what the pacer still holds. */
+		sent = sim->boxes[0].frames - 1; /* less the header that came first */
+		assert_in_range(sent + dropped, report->frames_sent - periods[i / 2] / 8, report->frames_sent);
+		/* One break in the pattern, where the gap was: had old blocks come, there would be two. */
+		assert_int_equal(sim_status(sim, 0).pattern.breaks, 1);
+		sim_free(sim);
+	}
+}
+
+/* A slow interface takes part of each cycle's frames: what finds no slot is counted, in order, never waited for. */
+static void test_ring_full(void **state)
+{
+	struct sim *sim = sim_new(1, 48000, 64, NULL);
+	struct pattern_source src = {.playing = true};
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	sim_run(sim, 500 * NSEC_PER_MSEC);
+	pktring_mem_limit(sim->ring, 4);
+	sim_run(sim, NSEC_PER_SEC);
+	assert_in_range(engine_dac_report(sim->boxes[0].dac)->drops_ring_full, 2500, 3000);
+	assert_int_equal(engine_dac_report(sim->boxes[0].dac)->drops_interface, 0);
+	pktring_mem_limit(sim->ring, UINT_MAX);
+	sim_run(sim, 100 * NSEC_PER_MSEC);
+	sim_free(sim);
+}
+
+/* The server loses cycles and says so: the distance to the box is put back to what it was, not more. */
+static void test_xrun_restores_cushion(void **state)
+{
+	struct sim *sim = sim_new(1, 48000, 64, NULL);
+	struct pattern_source src = {.playing = true};
+	unsigned before, after;
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, 256, true);
+	sim_run(sim, NSEC_PER_SEC);
+	for (unsigned n = 1; n < 30; n++) {
+		before = sim_status(sim, 0).queue;
+		sim->origin_ns += n * 400 * NSEC_PER_USEC; /* cycles are missing from here on */
+		backend_null_xrun(sim->backend);
+		sim_run(sim, 200 * NSEC_PER_MSEC);
+		after = sim_status(sim, 0).queue;
+		if (n * 400 < 700) {
+			continue; /* less than half a period is jitter */
+		}
+		assert_in_range(after, before - 1, before + 1);
+	}
+	/* An xrun that cost no time changes nothing. */
+	before = (unsigned)engine_dac_report(sim->boxes[0].dac)->resyncs;
+	assert_true(before > 20);
+	for (unsigned n = 0; n < 10; n++) {
+		backend_null_xrun(sim->backend);
+		sim->late_ns = 1200 * NSEC_PER_USEC; /* one late wake-up, and on time again */
+		sim_run(sim, 50 * NSEC_PER_MSEC);
+	}
+	assert_int_equal(engine_dac_report(sim->boxes[0].dac)->resyncs, before);
+	assert_int_equal(sim_status(sim, 0).counts.frames_lost, 0);
+	sim_free(sim);
+}
+
+static void test_peaks(void **state)
+{
+	struct sim *sim = sim_new(1, 48000, 64, NULL);
+	float peak[ETHLINK_CHANNELS];
+
+	sim->source = play_dc;
+	sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	sim_run(sim, 500 * NSEC_PER_MSEC);
+	engine_dac_take_peaks(sim->boxes[0].dac, peak);
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		assert_true(peak[k] == 0.5f);
+	}
+	sim->source = NULL;
+	backend_null_set_buffers(sim->boxes[0].group, NULL, NULL);
+	engine_dac_take_peaks(sim->boxes[0].dac, peak);
+	sim_run(sim, 100 * NSEC_PER_MSEC);
+	engine_dac_take_peaks(sim->boxes[0].dac, peak);
+	assert_true(peak[0] == 0.0f);
+	sim_free(sim);
+}
+
+static void test_monitor_ports(void **state)
+{
+	struct sim *sim = sim_new(1, 48000, 100, NULL);
+	struct pattern_source src = {.playing = true};
+	float *out[AUDIO_CHANNELS];
+
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		out[k] = malloc(100 * sizeof(float));
+		memset(out[k], 0xff, 100 * sizeof(float));
+	}
+	sim->source = play_pattern;
+	sim->user = &src;
+	backend_null_set_buffers(sim->boxes[0].group, (const float *const *)sim->boxes[0].in, out);
+	sim_cycle(sim); /* no box needed for it */
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		assert_memory_equal(out[k], sim->boxes[0].in[k], 100 * sizeof(float));
+		free(out[k]);
+	}
+	backend_null_set_buffers(sim->boxes[0].group, NULL, NULL);
+	sim_free(sim);
+}
+
+/* Boxes come and go while others play: not one of their blocks is touched. */
+static void test_others_play_on(void **state)
+{
+	struct sim *sim = sim_new(4, 48000, 64, NULL);
+	struct pattern_source src = {0};
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	sim_run(sim, 500 * NSEC_PER_MSEC);
+	src.playing = true;
+	for (unsigned n = 0; n < 20; n++) {
+		sim_run_dac(sim, &sim->boxes[3], n % 2);
+		assert_int_equal(engine_dac_set_wire(sim->engine, sim->boxes[2].dac, n % 3 ? NULL : sim->wire), 0);
+		sim_run(sim, 70 * NSEC_PER_MSEC);
+	}
+	assert_int_equal(engine_collect(sim->engine), 0);
+	src.playing = false;
+	sim_run(sim, 400 * NSEC_PER_MSEC);
+	for (unsigned i = 0; i < 2; i++) {
+		struct box_status st = sim_status(sim, i);
+
+		assert_int_equal(st.pattern.breaks, 0);
+		assert_int_equal(st.counts.zero_blocks_mid_audio, 0);
+		assert_int_equal(st.counts.frames_lost, 0);
+		assert_int_equal(st.pattern.blocks * 8, src.per_box[i]);
+	}
+	sim_free(sim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_periods),
+		cmocka_unit_test(test_latencies),
+		cmocka_unit_test(test_many_boxes),
+		cmocka_unit_test(test_blocks_are_interleaved_over_boxes),
+		cmocka_unit_test(test_latency_is_exact),
+		cmocka_unit_test(test_late_callbacks),
+		cmocka_unit_test(test_unsupported_sends_nothing),
+		cmocka_unit_test(test_freewheel),
+		cmocka_unit_test(test_fades_without_steps),
+		cmocka_unit_test(test_gains_one_by_one),
+		cmocka_unit_test(test_interface_fails),
+		cmocka_unit_test(test_ring_full),
+		cmocka_unit_test(test_xrun_restores_cushion),
+		cmocka_unit_test(test_peaks),
+		cmocka_unit_test(test_monitor_ports),
+		cmocka_unit_test(test_others_play_on),
+		cmocka_unit_test(test_hours_of_random_periods),
+	};
+
+	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}

@@ -1,0 +1,31 @@
+EXTRA_DIST += tests/tools/test-wav-compare.sh
+
+# They read and write sound files and play through JACK: built where both are there anyway.
+if WITH_TESTS
+if WITH_JACK
+if WITH_EMULATOR
+noinst_PROGRAMS += \
+	tests/tools/frame-spray \
+	tests/tools/jack-feed \
+	tests/tools/wav-compare
+
+tests_tools_frame_spray_SOURCES = tests/tools/frame-spray.c
+
+tests_tools_jack_feed_SOURCES = \
+	tests/tools/jack-feed.c \
+	tests/tools/material.c \
+	tests/tools/material.h
+tests_tools_jack_feed_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS) $(SNDFILE_CFLAGS)
+tests_tools_jack_feed_LDADD = $(JACK_LIBS) $(SNDFILE_LIBS) -lm
+
+tests_tools_wav_compare_SOURCES = \
+	tests/tools/material.c \
+	tests/tools/material.h \
+	tests/tools/wav-compare.c
+tests_tools_wav_compare_CFLAGS = $(AM_CFLAGS) $(SNDFILE_CFLAGS)
+tests_tools_wav_compare_LDADD = $(SNDFILE_LIBS) -lm
+
+TESTS += tests/tools/test-wav-compare.sh
+endif
+endif
+endif

@@ -1,0 +1,58 @@
+#!/bin/sh
+# What the realtime objects call: nothing but the short list below and each other.
+set -eu
+if [ "${SANITIZERS:-no}" = yes ]; then
+	exit 77 # the sanitizers put calls of their own into every object
+fi
+NM=${NM:-nm}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+# memory copies; the ring kick; reading the clock (vDSO); libjack calls that its manual allows in a callback;
+# what the compiler adds on its own.
+cat >"$tmp/allowed" <<EOF
+memcpy
+memmove
+memset
+memcmp
+sendto
+__errno_location
+clock_gettime
+jack_port_get_buffer
+jack_get_cycle_times
+__stack_chk_fail
+_GLOBAL_OFFSET_TABLE_
+EOF
+
+# Members of the archives that run in realtime: *-rt.o everywhere, and the sample kernels.
+for lib in libengine.a libnet.a libbackend.a libdsp.a; do
+	mkdir "$tmp/$lib"
+	abs=$(cd "$(dirname "$lib")" && pwd)/$(basename "$lib")
+	(cd "$tmp/$lib" && ${AR:-ar} x "$abs")
+	for object in "$tmp/$lib"/*; do
+		case $object in
+		*-rt.o | *sample-*.o) echo "$object" ;;
+		esac
+	done
+done >"$tmp/objects"
+n=$(wc -l <"$tmp/objects")
+if [ "$n" -lt 6 ]; then
+	echo "only $n realtime objects found: the check looks in the wrong place"
+	exit 1
+fi
+
+xargs "$NM" --defined-only --format=posix <"$tmp/objects" | awk 'NF > 2 {print $1}' >>"$tmp/allowed"
+failed=0
+while read -r object; do
+	"$NM" --undefined-only --format=posix "$object" | awk '{print $1}' | while read -r symbol; do
+		if ! grep -qx "$symbol" "$tmp/allowed"; then
+			echo "${object#"$tmp"/}: calls $symbol"
+		fi
+	done
+done <"$tmp/objects" >"$tmp/bad"
+if [ -s "$tmp/bad" ]; then
+	cat "$tmp/bad"
+	echo "These are not allowed in the realtime path (see doc/architecture.md, Threads)."
+	failed=1
+fi
+exit $failed
