@@ -17,8 +17,8 @@
 
 #define PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
 
-static unsigned add_path(char paths[CLIENT_SOCKETS_MAX][PATH_SIZE], unsigned n, const char *folder, size_t len,
-	const char *below)
+static unsigned add_path(char paths[CLIENT_SOCKETS_MAX][PATH_SIZE], unsigned n, const char *folder,
+	size_t len, const char *below)
 {
 	if (len == 0 || len + strlen(below) >= PATH_SIZE) {
 		return n;
@@ -71,7 +71,8 @@ static void explain_socket(int err, const char *path, char ret_error[CLIENT_ERRO
 	switch (err) {
 	case ENOENT:
 	case ENOTDIR:
-		snprintf(ret_error, CLIENT_ERROR_MAX, "ethlinkd does not run: there is no socket %s; " START, path);
+		snprintf(ret_error, CLIENT_ERROR_MAX, "ethlinkd does not run: there is no socket %s; " START,
+			path);
 		break;
 	case ECONNREFUSED:
 		snprintf(ret_error, CLIENT_ERROR_MAX,
@@ -80,22 +81,25 @@ static void explain_socket(int err, const char *path, char ret_error[CLIENT_ERRO
 	case EACCES:
 	case EPERM:
 		snprintf(ret_error, CLIENT_ERROR_MAX,
-			"the socket %s is not open to you; run ethlinkctl as the user that ethlinkd runs as", path);
-		break;
-	case EAGAIN:
-		snprintf(ret_error, CLIENT_ERROR_MAX, "ethlinkd takes no more connections at %s; it may hang: restart it",
+			"the socket %s is not open to you; run ethlinkctl as the user that ethlinkd runs as",
 			path);
 		break;
+	case EAGAIN:
+		snprintf(ret_error, CLIENT_ERROR_MAX,
+			"ethlinkd takes no more connections at %s; it may hang: restart it", path);
+		break;
 	case ENAMETOOLONG:
-		snprintf(ret_error, CLIENT_ERROR_MAX, "the path of a socket has %zu bytes at most, and %.64s... is longer",
-			PATH_SIZE - 1, path);
+		snprintf(ret_error, CLIENT_ERROR_MAX,
+			"the path of a socket has %zu bytes at most, and %.64s... is longer", PATH_SIZE - 1,
+			path);
 		break;
 	default:
-		snprintf(ret_error, CLIENT_ERROR_MAX, "the socket %s does not take a connection: %s", path, strerror(err));
+		snprintf(ret_error, CLIENT_ERROR_MAX, "the socket %s does not take a connection: %s", path,
+			strerror(err));
 	}
 }
 
-/* The first place where there is a daemon; else what is wrong with the first place where there is anything. */
+/* The first place where there is a daemon; else what is wrong with the first where there is anything. */
 static int search_socket(char ret_error[CLIENT_ERROR_MAX])
 {
 	char paths[CLIENT_SOCKETS_MAX][PATH_SIZE];
@@ -209,7 +213,8 @@ static int open_bus(struct client *client, bool system, unsigned timeout_ms, cha
 		r = wait_ready(client->bus, timeout_ms);
 	}
 	if (r < 0) {
-		snprintf(ret_error, CLIENT_ERROR_MAX, "the %s bus cannot be reached: %s; leave --%s out to use the socket",
+		snprintf(ret_error, CLIENT_ERROR_MAX,
+			"the %s bus cannot be reached: %s; leave --%s out to use the socket",
 			system ? "system" : "session", strerror(-r), system ? "system" : "user");
 		client_close(client);
 	}
@@ -247,7 +252,8 @@ int client_call(struct client *client, const char *method, sd_bus_message **ret_
 	sd_bus_message *call = NULL;
 	int r;
 
-	r = sd_bus_message_new_method_call(client->bus, &call, client->destination, OBJECT, INTERFACE, method);
+	r = sd_bus_message_new_method_call(
+		client->bus, &call, client->destination, OBJECT, INTERFACE, method);
 	if (r >= 0) {
 		r = sd_bus_call(client->bus, call, client->timeout_ms * 1000ULL, &error, ret_reply);
 	}
@@ -255,7 +261,8 @@ int client_call(struct client *client, const char *method, sd_bus_message **ret_
 		if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
 			sd_bus_error_has_name(&error, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
 			snprintf(ret_error, CLIENT_ERROR_MAX,
-				"there is no ethlinkd on this bus; leave --user or --system out to use the socket, or " START);
+				"there is no ethlinkd on this bus; leave --user or --system out to use the "
+				"socket, or " START);
 		} else if (sd_bus_error_is_set(&error) && r != -ETIMEDOUT) {
 			snprintf(ret_error, CLIENT_ERROR_MAX, "ethlinkd refused %s: %s", method,
 				error.message ? error.message : error.name);

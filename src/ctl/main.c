@@ -54,7 +54,8 @@ static void print_help(FILE *f)
 
 static int usage_error(void)
 {
-	fputs("Usage: ethlinkctl [--user | --system | --socket=PATH] COMMAND; see ethlinkctl --help\n", stderr);
+	fputs("Usage: ethlinkctl [--user | --system | --socket=PATH] COMMAND; see ethlinkctl --help\n",
+		stderr);
 	return EXIT_USAGE;
 }
 
@@ -64,7 +65,8 @@ static void list_commands(const char *wrong)
 	size_t len = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands) && len < sizeof(list); i++) {
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "", commands[i].name);
+		len += (size_t)snprintf(
+			list + len, sizeof(list) - len, "%s%s", i ? ", " : "", commands[i].name);
 	}
 	if (wrong) {
 		log_error("there is no command '%s'; there is: %s", wrong, list);
@@ -109,7 +111,8 @@ static int get_status(const struct options *options, struct status *ret_status)
 	} else {
 		r = status_read(reply, ret_status);
 		if (r < 0) {
-			log_error("the daemon's answer cannot be read (%s); are ethlinkd and ethlinkctl of one version?",
+			log_error("the daemon's answer cannot be read (%s); are ethlinkd and ethlinkctl of "
+				  "one version?",
 				strerror(-r));
 		}
 	}

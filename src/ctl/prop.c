@@ -230,7 +230,8 @@ const struct prop *prop_find(const struct prop_list *list, const char *name)
 	return NULL;
 }
 
-static const union prop_value *find_single(const struct prop_list *list, const char *name, enum prop_kind kind)
+static const union prop_value *find_single(
+	const struct prop_list *list, const char *name, enum prop_kind kind)
 {
 	const struct prop *prop = prop_find(list, name);
 

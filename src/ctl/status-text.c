@@ -29,16 +29,19 @@ static const struct {
 		{"frames go out on %s, but this box does not answer:",
 			"is it switched on and on this network, and are model and serial right?"}},
 	{"no-interface", "no interface", RED,
-		{"there is no interface %s: plug it in,", "or write the right name in ethlinkd.conf (ip link lists them)"}},
+		{"there is no interface %s: plug it in,",
+			"or write the right name in ethlinkd.conf (ip link lists them)"}},
 	{"link-down", "link down", RED,
 		{"%s has no link: check the cable, and that box or switch are on;",
 			"the interface may be off, too: ip link set dev %s up"}},
 	{"taken-over", "taken over", RED,
-		{"another computer on %s sends to this box: stop it there;", "a box listens to one at a time"}},
+		{"another computer on %s sends to this box: stop it there;",
+			"a box listens to one at a time"}},
 	{"unsupported", "unsupported", RED,
 		{"the sound server's rate or period is none that the box can take:",
 			"set it to 44100, 48000, 88200 or 96000 Hz and a period of 8 to 8192"}},
-	{"stopped", "stopped", RED, {"there is no sound server: start it; ethlinkd joins it by itself", NULL}},
+	{"stopped", "stopped", RED,
+		{"there is no sound server: start it; ethlinkd joins it by itself", NULL}},
 };
 
 /* What came over the wire goes to a terminal, which obeys control characters. */
@@ -71,7 +74,8 @@ static void format_latency(char *buf, size_t size, const struct prop_list *devic
 		snprintf(buf, size, "-");
 		return;
 	}
-	snprintf(buf, size, "%.1f ms", 1000.0 * (double)prop_unsigned(device, "latency_frames", 0) / (double)rate_hz);
+	snprintf(buf, size, "%.1f ms",
+		1000.0 * (double)prop_unsigned(device, "latency_frames", 0) / (double)rate_hz);
 }
 
 /* The loudest channel. */
@@ -108,8 +112,8 @@ static void print_hint_line(FILE *f, const char *line, const char *interface)
 }
 
 /* name_width: 0 where names stand in a line of their own. */
-static void print_device(const struct prop_list *device, FILE *f, bool colour, int name_width, int interface_width,
-	uint64_t rate_hz)
+static void print_device(const struct prop_list *device, FILE *f, bool colour, int name_width,
+	int interface_width, uint64_t rate_hz)
 {
 	const char *state = prop_string(device, "state", "?");
 	const char *interface = prop_string(device, "interface", "-");
@@ -176,9 +180,11 @@ void status_print_text(const struct status *status, FILE *f, bool colour)
 		interface = MAX(interface, strlen(prop_string(&status->devices[i], "interface", "-")));
 	}
 	interface_width = (int)MIN(interface, 32);
-	name_width = name + interface + BOX_WIDTH + STATE_WIDTH + REST_WIDTH + GAPS <= COLUMNS ? (int)name : 0;
-	fprintf(f, "\n%-*s%s%-*s  %-*s  %-*s%8s %8s %7s\n", name_width, "NAME", name_width > 0 ? "  " : "\n  ", BOX_WIDTH,
-		"BOX", interface_width, "INTERFACE", STATE_WIDTH, "STATE", "LATENCY", "DROPPED", "PEAK dB");
+	name_width =
+		name + interface + BOX_WIDTH + STATE_WIDTH + REST_WIDTH + GAPS <= COLUMNS ? (int)name : 0;
+	fprintf(f, "\n%-*s%s%-*s  %-*s  %-*s%8s %8s %7s\n", name_width, "NAME",
+		name_width > 0 ? "  " : "\n  ", BOX_WIDTH, "BOX", interface_width, "INTERFACE", STATE_WIDTH,
+		"STATE", "LATENCY", "DROPPED", "PEAK dB");
 	for (unsigned i = 0; i < status->n_devices; i++) {
 		print_device(&status->devices[i], f, colour, name_width, interface_width,
 			prop_unsigned(&status->daemon, "sample_rate", 0));

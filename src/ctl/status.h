@@ -17,7 +17,10 @@ struct status {
 	unsigned n_devices;
 };
 
-/* m: a{sv}aa{sv} or a{sv}a(a{sv}), the daemon and its devices. 0 or -errno as prop_list_read(); nothing to end then. */
+/*
+ * m: a{sv}aa{sv} or a{sv}a(a{sv}), the daemon and its devices. 0 or -errno as prop_list_read(); nothing
+ * to end then.
+ */
 int status_read(sd_bus_message *m, struct status *ret_status);
 void status_fini(struct status *status);
 

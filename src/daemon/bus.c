@@ -87,7 +87,8 @@ static int append_levels(sd_bus_message *m, struct device *d)
 		peak_db[k] = isinf(peak[k]) ? 20.0 * log10((double)3.4e38f) : 20.0 * log10((double)peak[k]);
 	}
 	r = append_array(m, "gain_db", 'i', gain_db, sizeof(gain_db[0]));
-	r = r < 0 ? r : append_array(m, "mute", 'b', mute, sizeof(mute[0]));
+	r = r < 0 ? r : append_sv(m, "mute", "ab", ETHLINK_CHANNELS, mute[0], mute[1], mute[2], mute[3], mute[4], mute[5],
+				mute[6], mute[7]);
 	return r < 0 ? r : append_array(m, "peak_dbfs", 'd', peak_db, sizeof(peak_db[0]));
 }
 

@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 #define CONF_FILE_MAX (1024 * 1024) /* bytes */
-#define CONF_LINE_MAX 4096          /* bytes, the line's end not counted: eight of JACK's longest port names fit */
+#define CONF_LINE_MAX 4096 /* bytes, the line's end not counted: eight of JACK's longest port names fit */
 #define CONF_ERRORS_MAX 500         /* told one by one; further ones are counted */
 #define CONF_QUOTE_MAX 64
 
@@ -85,8 +85,8 @@ struct conf_parser {
 
 /* conf.c: something is wrong with what is being read, or (at) with what stood there. */
 void conf_complain(struct conf_parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void conf_complain_at(struct conf_parser *p, const struct conf_where *where, const char *key, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+void conf_complain_at(struct conf_parser *p, const struct conf_where *where, const char *key, const char *fmt,
+	...) __attribute__((format(printf, 4, 5)));
 
 /*
  * As conf_load() for one file whose content is at hand; name is for messages. No drop-ins.
@@ -109,7 +109,8 @@ bool conf_is_name_char(char c);        /* letter, digit, - or _ */
 bool conf_name_ok(const char *s);      /* 1..CONF_NAME_MAX of these */
 bool conf_text_ok(const char *s);      /* valid UTF-8 without control characters */
 bool conf_parse_decimal(const char *s, int *ret);
-bool conf_parse_ranged(struct conf_parser *p, const char *value, int min, int max, const char *unit, int *ret);
+bool conf_parse_ranged(
+	struct conf_parser *p, const char *value, int min, int max, const char *unit, int *ret);
 bool conf_parse_boolean(struct conf_parser *p, const char *value, bool *ret);
 bool conf_parse_interface(struct conf_parser *p, const char *value, char ret[IF_NAMESIZE]);
 
@@ -119,7 +120,7 @@ bool conf_parse_interface(struct conf_parser *p, const char *value, char ret[IF_
  */
 unsigned conf_split(char *value, char *ret_items[], unsigned max);
 
-/* s between open and close, fit for a message: valid UTF-8, no control characters, not endless. Returns buf. */
+/* s between open and close, fit for a message: UTF-8, no control characters, not endless. Returns buf. */
 const char *conf_enclose(const char *s, char open, char close, char buf[CONF_QUOTE_MAX]);
 const char *conf_quote(const char *s, char buf[CONF_QUOTE_MAX]);
 

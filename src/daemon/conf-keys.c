@@ -51,8 +51,8 @@ static bool parse_server_word(struct conf_parser *p, char *ret, size_t size, con
 		ok = ok && (conf_is_name_char(*c) || *c == '.');
 	}
 	if (!ok) {
-		conf_complain(p, "%s is not allowed; write 1 to %zu letters, digits, -, _ or .", conf_quote(value, q),
-			size - 1);
+		conf_complain(p, "%s is not allowed; write 1 to %zu letters, digits, -, _ or .",
+			conf_quote(value, q), size - 1);
 		return false;
 	}
 	memcpy(ret, value, len + 1);
@@ -79,7 +79,8 @@ static int print_jack_server(const struct conf *conf, const struct conf_device *
 	return fprintf(f, "%s", conf->jack_server);
 }
 
-static bool parse_daemon_interface(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
+static bool parse_daemon_interface(
+	struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
 	return conf_parse_interface(p, value, conf->interface);
 }
@@ -94,7 +95,8 @@ static bool parse_log_level(struct conf_parser *p, struct conf *conf, struct con
 	char q[CONF_QUOTE_MAX];
 
 	if (log_level_from_string(value, &conf->log_level) < 0) {
-		conf_complain(p, "%s is not allowed; write error, warning, notice, info or debug", conf_quote(value, q));
+		conf_complain(p, "%s is not allowed; write error, warning, notice, info or debug",
+			conf_quote(value, q));
 		return false;
 	}
 	return true;
@@ -115,7 +117,8 @@ static int print_qdisc_bypass(const struct conf *conf, const struct conf_device 
 	return fprintf(f, "%s", conf->qdisc_bypass ? "yes" : "no");
 }
 
-static bool parse_socket_priority(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
+static bool parse_socket_priority(
+	struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
 	return conf_parse_ranged(p, value, 0, 6, "", &conf->socket_priority);
 }
@@ -203,7 +206,8 @@ static int print_serial(const struct conf *conf, const struct conf_device *dev, 
 	return fprintf(f, "%" PRIu16, dev->serial);
 }
 
-static bool parse_device_interface(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
+static bool parse_device_interface(
+	struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
 	return conf_parse_interface(p, value, dev->interface);
 }
@@ -231,7 +235,8 @@ static bool parse_gain(struct conf_parser *p, struct conf *conf, struct conf_dev
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (!conf_parse_decimal(items[i], &dev->gain_db[i])) {
-			conf_complain(p, "%s is not allowed; write a gain in whole dB", conf_quote(items[i], q));
+			conf_complain(p, "%s is not allowed; write a gain in whole dB",
+				conf_quote(items[i], q));
 			ok = false;
 		}
 	}
@@ -320,8 +325,8 @@ static bool parse_latency(struct conf_parser *p, struct conf *conf, struct conf_
 	int v = CONF_LATENCY_AUTO;
 
 	if (strcmp(value, "auto") != 0 && (!conf_parse_decimal(value, &v) || v < 0 || v > CONF_LATENCY_MAX)) {
-		conf_complain(p, "%s is not allowed; write auto, or 0 to %d sample frames", conf_quote(value, q),
-			CONF_LATENCY_MAX);
+		conf_complain(p, "%s is not allowed; write auto, or 0 to %d sample frames",
+			conf_quote(value, q), CONF_LATENCY_MAX);
 		return false;
 	}
 	dev->latency_frames = v;
@@ -403,8 +408,8 @@ static bool label_good(struct conf_parser *p, const char *item)
 	char q[CONF_QUOTE_MAX];
 
 	if (strlen(item) > CONF_LABEL_MAX) {
-		conf_complain(p, "%s is too long: %zu bytes; a label has at most %d", conf_quote(item, q), strlen(item),
-			CONF_LABEL_MAX);
+		conf_complain(p, "%s is too long: %zu bytes; a label has at most %d", conf_quote(item, q),
+			strlen(item), CONF_LABEL_MAX);
 		return false;
 	}
 	if (!conf_text_ok(item)) {
@@ -431,13 +436,15 @@ static bool port_good(struct conf_parser *p, const char *item)
 	char q[CONF_QUOTE_MAX];
 
 	if (!colon || colon == item || !colon[1]) {
-		conf_complain(p, "%s is not a port; write client:port, such as system:capture_1 (\"jack_lsp\" lists them)",
+		conf_complain(p,
+			"%s is not a port; write client:port, such as system:capture_1 "
+			"(\"jack_lsp\" lists them)",
 			conf_quote(item, q));
 		return false;
 	}
 	if (strlen(item) > PORT_NAME_MAX) {
-		conf_complain(p, "%s is too long: %zu bytes; a port's name has at most %d", conf_quote(item, q),
-			strlen(item), PORT_NAME_MAX);
+		conf_complain(p, "%s is too long: %zu bytes; a port's name has at most %d",
+			conf_quote(item, q), strlen(item), PORT_NAME_MAX);
 		return false;
 	}
 	if (!conf_text_ok(item)) {

@@ -123,7 +123,8 @@ static void complain_unknown_key(struct conf_parser *p, const struct conf_key *k
 	size_t len = 0;
 
 	for (unsigned i = 0; i < n_keys && len < sizeof(known); i++) {
-		len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", i ? ", " : "", keys[i].name);
+		len += (size_t)snprintf(
+			known + len, sizeof(known) - len, "%s%s", i ? ", " : "", keys[i].name);
 	}
 	conf_complain(p, "unknown key in %s; there are %s", p->section_text, known);
 }
@@ -172,12 +173,13 @@ static bool is_good(const struct conf_parser *p, unsigned device, enum conf_devi
 static void check_required(struct conf_parser *p, const struct conf_device *dev)
 {
 	if (!dev->where_key[CONF_DEVICE_MODEL].file) {
-		conf_complain_at(p, &dev->where, "model", "is missing in [device %s]; write model = dac8 or model = adc8",
-			dev->name);
+		conf_complain_at(p, &dev->where, "model",
+			"is missing in [device %s]; write model = dac8 or model = adc8", dev->name);
 	}
 	if (!dev->where_key[CONF_DEVICE_SERIAL].file) {
 		conf_complain_at(p, &dev->where, "serial",
-			"is missing in [device %s]; write serial = and the box's number, 0 to 65535", dev->name);
+			"is missing in [device %s]; write serial = and the box's number, 0 to 65535",
+			dev->name);
 	}
 }
 
@@ -190,8 +192,8 @@ static void resolve_interface(struct conf_parser *p, struct conf_device *dev)
 	}
 	if (!conf->where_key[CONF_DAEMON_INTERFACE].file) {
 		conf_complain_at(p, &dev->where, "interface",
-			"is missing in [device %s]; write interface = and the network interface that the box is "
-			"plugged into, here or, for all devices, in [daemon] (\"ip link\" lists them)",
+			"is missing in [device %s]; write interface = and the network interface that the box "
+			"is plugged into, here or, for all devices, in [daemon] (\"ip link\" lists them)",
 			dev->name);
 		return;
 	}
@@ -219,8 +221,9 @@ static void check_gain(struct conf_parser *p, const struct conf_device *dev)
 		if (!same) {
 			snprintf(channel, sizeof(channel), " for channel %u", i + 1);
 		}
-		conf_complain_at(p, where, "gain", "%d dB%s is out of range; %s %s takes %d to %d dB", dev->gain_db[i],
-			channel, dac ? "a" : "an", ethlink_model_name(dev->model), min_db, max_db);
+		conf_complain_at(p, where, "gain", "%d dB%s is out of range; %s %s takes %d to %d dB",
+			dev->gain_db[i], channel, dac ? "a" : "an", ethlink_model_name(dev->model), min_db,
+			max_db);
 	}
 }
 
@@ -236,11 +239,13 @@ static void check_model(struct conf_parser *p, unsigned i)
 	check_gain(p, dev);
 	if (dev->model == ETHLINK_DAC8 && phantom->file) {
 		conf_complain_at(p, phantom, "phantom",
-			"is not allowed in [device %s]: a dac8 has outputs only; remove this line", dev->name);
+			"is not allowed in [device %s]: a dac8 has outputs only; remove this line",
+			dev->name);
 	}
 	if (dev->model == ETHLINK_ADC8 && monitor->file) {
 		conf_complain_at(p, monitor, "monitor",
-			"is not allowed in [device %s]: an adc8 has no playback ports to monitor; remove this line",
+			"is not allowed in [device %s]: an adc8 has no playback ports to monitor; remove "
+			"this line",
 			dev->name);
 	}
 }
@@ -260,9 +265,10 @@ static void check_same_box(struct conf_parser *p, unsigned i)
 		}
 		snprintf(heading, sizeof(heading), "[device %s]", dev->name);
 		conf_complain_at(p, &dev->where, heading,
-			"the same box as [device %s] in %s:%d: %s %u on %s; give each section a box of its own",
-			other->name, other->where.file, other->where.line, ethlink_model_name(dev->model), dev->serial,
-			dev->interface);
+			"the same box as [device %s] in %s:%d: %s %u on %s; give each section a box of "
+			"its own",
+			other->name, other->where.file, other->where.line, ethlink_model_name(dev->model),
+			dev->serial, dev->interface);
 		return;
 	}
 }

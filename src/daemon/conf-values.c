@@ -6,11 +6,27 @@
 
 #define BOOLEANS "write yes, no, on, off, true, false, 1 or 0"
 
+/* How long a UTF-8 character is that begins with c; 0 for what cannot begin one. */
+static unsigned length_from(unsigned char c)
+{
+	static const struct {
+		unsigned char below;
+		unsigned len;
+	} lengths[] = {{0x80, 1}, {0xc2, 0}, {0xe0, 2}, {0xf0, 3}, {0xf5, 4}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		if (c < lengths[i].below) {
+			return lengths[i].len;
+		}
+	}
+	return 0;
+}
+
 /* Bytes of the UTF-8 character at s; 0 for anything that is none (overlong forms and surrogates included). */
 static unsigned utf8_len(const char *s)
 {
 	const unsigned char *u = (const unsigned char *)s;
-	unsigned n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
+	unsigned n = length_from(u[0]);
 
 	for (unsigned i = 1; i < n; i++) {
 		if ((u[i] & 0xc0) != 0x80) {
@@ -80,7 +96,8 @@ const char *conf_quote(const char *s, char buf[CONF_QUOTE_MAX])
 
 bool conf_is_name_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+	       c == '_';
 }
 
 bool conf_name_ok(const char *s)
@@ -123,8 +140,8 @@ bool conf_parse_ranged(struct conf_parser *p, const char *value, int min, int ma
 	int v;
 
 	if (!conf_parse_decimal(value, &v) || v < min || v > max) {
-		conf_complain(p, "%s is not allowed; write a whole number from %d to %d%s", conf_quote(value, q), min,
-			max, unit);
+		conf_complain(p, "%s is not allowed; write a whole number from %d to %d%s",
+			conf_quote(value, q), min, max, unit);
 		return false;
 	}
 	*ret = v;
@@ -152,8 +169,8 @@ bool conf_parse_interface(struct conf_parser *p, const char *value, char ret[IF_
 	char q[CONF_QUOTE_MAX];
 	size_t len = strlen(value);
 
-	if (len < 1 || len >= IF_NAMESIZE || strpbrk(value, "/: ") || !conf_text_ok(value) || strcmp(value, ".") == 0 ||
-		strcmp(value, "..") == 0) {
+	if (len < 1 || len >= IF_NAMESIZE || strpbrk(value, "/: ") || !conf_text_ok(value) ||
+		strcmp(value, ".") == 0 || strcmp(value, "..") == 0) {
 		conf_complain(p,
 			"%s cannot be a network interface; a name has 1 to 15 bytes, no space, / or : "
 			"(\"ip link\" lists them)",

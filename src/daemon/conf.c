@@ -60,7 +60,8 @@ void conf_complain(struct conf_parser *p, const char *fmt, ...)
 	va_end(ap);
 }
 
-void conf_complain_at(struct conf_parser *p, const struct conf_where *where, const char *key, const char *fmt, ...)
+void conf_complain_at(
+	struct conf_parser *p, const struct conf_where *where, const char *key, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -317,7 +318,8 @@ static int read_file(struct conf_parser *p, int fd, char **ret_text, size_t *ret
 		len += n > 0 ? (size_t)n : 0;
 	}
 	if (len > CONF_FILE_MAX) {
-		conf_complain(p, "is larger than 1 MiB, so this is no configuration of ethlinkd; name another file");
+		conf_complain(p,
+			"is larger than 1 MiB, so this is no configuration of ethlinkd; name another file");
 		free(text);
 		return 1;
 	}
@@ -339,7 +341,8 @@ static int load_file(struct conf_parser *p, const char *path)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		if (errno == ENOENT || errno == ENOTDIR) {
-			conf_complain(p, "there is no such file; make one (see ethlinkd.conf(5)) or name another with -c");
+			conf_complain(p, "there is no such file; make one (see ethlinkd.conf(5)) "
+					 "or name another with -c");
 		} else if (errno == EACCES) {
 			conf_complain(p, "cannot be opened: %m; let the user that runs ethlinkd read it");
 		} else {
@@ -453,7 +456,8 @@ static struct conf_parser *parser_new(void)
 }
 
 /* r: how reading went. Gives the configuration away or tells what is wrong with it; ends the parser. */
-static int parser_finish(struct conf_parser *p, int r, conf_error_fn error, void *data, struct conf **ret_conf)
+static int parser_finish(
+	struct conf_parser *p, int r, conf_error_fn error, void *data, struct conf **ret_conf)
 {
 	if (r == 0) {
 		conf_section_finish_all(p);

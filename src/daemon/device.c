@@ -112,6 +112,7 @@ static void publish(struct device *d, bool run)
 		.rate_hz = d->manager->info.rate_hz,
 		.period_frames = d->manager->info.period_frames,
 		.lead_blocks = d->policy.lead_blocks,
+		.paced = d->policy.paced,
 		.fade_frames = fade_frames(d),
 		.not_before_ns = d->last_probe_ns + PROBE_SETTLE_NS,
 	};
@@ -135,10 +136,15 @@ void device_format_changed(struct device *d)
 
 	d->policy_ok = m->connected &&
 		policy_make(m->info.period_frames, m->info.rate_hz, d->conf->latency_frames, &d->policy) >= 0;
-	d->last_good_ns = 0;
 	if (!d->policy_ok) {
+		d->last_good_ns = 0;
 		device_park(d);
 		return;
+	}
+	/* A box knows of no periods: only another rate is news to it, and needs its answer. */
+	if (d->rate_hz != m->info.rate_hz) {
+		d->rate_hz = m->info.rate_hz;
+		d->last_good_ns = 0;
 	}
 	make_settings(d, m->info.rate_hz);
 	if (d->group) {
@@ -230,7 +236,7 @@ static void say_state(struct device *d)
 
 static void enter_state(struct device *d, enum device_state state, int64_t now)
 {
-	if (d->state == DEVICE_ONLINE && state == DEVICE_SEARCHING) {
+	if (d->state == DEVICE_ONLINE && state == DEVICE_SEARCHING && d->last_good_ns != 0) {
 		log_warning("%s: no valid reply from " BOX_FMT " on %s for 2 s: is it powered, is the cable in?",
 			d->conf->name, BOX_ARGS(d), d->iface->name);
 	}

@@ -29,6 +29,7 @@ struct device {
 	bool running;                 /* what the engine was told */
 	struct policy policy;
 	bool policy_ok;
+	uint32_t rate_hz;             /* what the box was last told */
 	struct ethlink_settings want;
 	int64_t next_probe_ns;
 	int64_t last_probe_ns;

@@ -265,8 +265,10 @@ void iface_update(struct iface *iface, int64_t now)
 		return; /* no server, or nothing that it runs at; the ring can stay for when it is back */
 	}
 	if (iface->ring && !ring_fits(iface, &policy, devices)) {
+		bool idle = park_devices(iface) && !engine_wire_busy(iface->wire);
+
 		/* A ring whose interface is gone sends nothing any more: no need to wait for the fade. */
-		if (!park_devices(iface) && iface->ring_ifindex == iface->link.ifindex) {
+		if (!idle && iface->ring_ifindex == iface->link.ifindex) {
 			manager_hurry(iface->manager);
 			return;
 		}

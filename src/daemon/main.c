@@ -1,3 +1,4 @@
+#include "base/util.h"
 #include "daemon/conf.h"
 #include "daemon/manager.h"
 
@@ -123,8 +124,11 @@ static unsigned check_abilities(const struct conf *conf)
 	unsigned errors = 0;
 
 	if (conf->backend == CONF_BACKEND_PIPEWIRE) {
-		log_error("backend = pipewire: this version has no PipeWire backend; use jack or auto (under PipeWire, "
-			  "start ethlinkd with pw-jack)");
+		const struct conf_where *where = &conf->where_key[CONF_DAEMON_BACKEND];
+
+		log_error("%s:%d: backend: this version has no PipeWire backend; use jack or auto (under PipeWire, start "
+			  "ethlinkd with pw-jack)",
+			where->file ? where->file : "command line", MAX(where->line, 0));
 		errors++;
 	}
 	for (unsigned i = 0; i < conf->n_devices; i++) {
@@ -132,7 +136,7 @@ static unsigned check_abilities(const struct conf *conf)
 
 		if (d->model != ETHLINK_DAC8) {
 			log_error("%s:%d: model: [device %s] is an adc8; this version drives dac8 only",
-				d->where.file ? d->where.file : "?", d->where.line, d->name);
+				d->where_key[CONF_DEVICE_MODEL].file, d->where_key[CONF_DEVICE_MODEL].line, d->name);
 			errors++;
 		}
 	}
@@ -152,9 +156,11 @@ static int load_conf(const struct options *o, struct conf **ret_conf)
 	}
 	if (o->backend >= 0) {
 		(*ret_conf)->backend = (enum conf_backend)o->backend;
+		(*ret_conf)->where_key[CONF_DAEMON_BACKEND] = (struct conf_where){NULL, CONF_COMMAND_LINE};
 	}
 	if (o->log_level >= 0) {
 		(*ret_conf)->log_level = (enum log_level)o->log_level;
+		(*ret_conf)->where_key[CONF_DAEMON_LOG_LEVEL] = (struct conf_where){NULL, CONF_COMMAND_LINE};
 	}
 	if (check_abilities(*ret_conf) > 0) {
 		conf_free(*ret_conf);

@@ -35,14 +35,14 @@ struct box_slot {
 
 struct box_output {
 	bool running;
-	bool queued;      /* a block was queued since the start */
-	bool audio;       /* a nonzero block was played since the start */
-	int64_t next_ns;  /* next turn */
+	bool queued;        /* a block was queued since the start */
+	bool audio;         /* a nonzero block was played since the start */
+	int64_t next_ns;    /* next turn */
 	uint32_t next_frac; /* and its fraction, 2^-32 ns: at any rate and ppm no drift in days */
 	int64_t step_ns;
 	uint32_t step_frac;
 	uint32_t rate_hz;
-	uint32_t turn;    /* counts on through stops */
+	uint32_t turn; /* counts on through stops */
 	uint32_t last_audio_turn;
 };
 
@@ -57,13 +57,12 @@ struct box {
 	struct box_slot *link; /* before and on the link, a ring that grows */
 	uint32_t link_size, link_head, link_count;
 	int64_t link_free_ns;
-	int64_t wire_ns;       /* when the newest frame came to the switch: none overtakes it */
 
 	struct box_slot room[BOX_WAIT_PLACES];
 	unsigned room_head, room_count;
 
 	enum box_stage stage;
-	bool busy;             /* stage goes on at busy_ns */
+	bool busy; /* stage goes on at busy_ns */
 	int64_t busy_ns;
 	struct box_slot current;
 	bool settings_differ, differs;
@@ -84,7 +83,7 @@ struct box {
 	uint32_t gap_head, gap_count;
 
 	int64_t reply_ns, reply_step_ns, led_ns, dhcp_ns;
-	bool heard;            /* a valid frame since the last reply */
+	bool heard; /* a valid frame since the last reply */
 	int64_t last_valid_ns;
 	enum box_led led;
 	unsigned dhcp_tries;

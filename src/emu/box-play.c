@@ -25,7 +25,8 @@ void box_queue_put(struct box *b, const uint8_t *audio)
 	b->queue_count++;
 	b->out.queued = true;
 	if (b->queue_min_pending != INT_MAX) {
-		b->queue_min = b->queue_min < 0 ? b->queue_min_pending : MIN(b->queue_min, b->queue_min_pending);
+		b->queue_min =
+			b->queue_min < 0 ? b->queue_min_pending : MIN(b->queue_min, b->queue_min_pending);
 		b->queue_min_pending = INT_MAX;
 	}
 	b->queue_max = MAX(b->queue_max, (int)b->queue_count);

@@ -46,7 +46,6 @@ static void reset(struct box *b)
 	b->crashed = false;
 	b->link_count = 0;
 	b->link_free_ns = b->now_ns;
-	b->wire_ns = b->now_ns;
 	b->room_count = 0;
 	b->stage = BOX_IDLE;
 	b->busy = false;
@@ -75,7 +74,8 @@ double box_default_rc_ppm(uint64_t seed, uint16_t serial)
 	return (double)(mix(mix(seed) ^ serial) % 20001) - 10000.0;
 }
 
-int box_new(const struct box_config *config, const struct box_hooks *hooks, int64_t t_ns, struct box **ret_box)
+int box_new(
+	const struct box_config *config, const struct box_hooks *hooks, int64_t t_ns, struct box **ret_box)
 {
 	struct box *b;
 
@@ -164,7 +164,8 @@ static void begin_frame(struct box *b)
 		b->differs = true;
 	}
 	for (unsigned c = 0; c < ETHLINK_CHANNELS; c++) {
-		if (f->app[APP_GAIN + c] > ETHLINK_GAIN_BYTE_MAX && f->app[APP_GAIN + c] != ETHLINK_GAIN_MUTE) {
+		if (f->app[APP_GAIN + c] > ETHLINK_GAIN_BYTE_MAX &&
+			f->app[APP_GAIN + c] != ETHLINK_GAIN_MUTE) {
 			b->counts.bad_gain++;
 			break;
 		}
@@ -338,7 +339,8 @@ static void send_reply(struct box *b)
 	}
 	b->heard = false;
 	b->counts.replies++;
-	if (b->hooks.send && ethlink_encode_reply(frame, sizeof(frame), b->host, b->mac, b->header, NULL) > 0) {
+	if (b->hooks.send &&
+		ethlink_encode_reply(frame, sizeof(frame), b->host, b->mac, b->header, NULL) > 0) {
 		b->hooks.send(b->hooks.user, b->now_ns, frame, sizeof(frame));
 	}
 }
@@ -435,14 +437,15 @@ static int grow_link(struct box *b)
 
 static void fill_slot(struct box_slot *s, const uint8_t *frame, size_t len)
 {
-	s->valid = memcmp(frame + ETHLINK_OFF_MAGIC, ethlink_model_magic(ETHLINK_DAC8), ETHLINK_MAGIC_LEN) == 0;
+	s->valid =
+		memcmp(frame + ETHLINK_OFF_MAGIC, ethlink_model_magic(ETHLINK_DAC8), ETHLINK_MAGIC_LEN) == 0;
 	s->audio_len = (uint16_t)(MIN(len, (size_t)ETHLINK_FRAME_LEN) - ETHLINK_HEADER_LEN);
 	memcpy(s->src, frame + ETHLINK_OFF_SRC, ETHLINK_MAC_LEN);
 	memcpy(s->app, frame + ETHLINK_OFF_MAGIC, ETHLINK_APP_LEN);
 	memcpy(s->audio, frame + ETHLINK_OFF_AUDIO, s->audio_len);
 }
 
-/* Onto the end of what waits before the link. */
+/* Onto the end of what waits before the link: jitter delays frames, but none overtakes another. */
 static void switch_frame(struct box *b, int64_t t_ns, const uint8_t *frame, size_t len)
 {
 	int64_t wire_bytes = (int64_t)MAX(len, (size_t)FRAME_LEN_MIN) + BOX_LINK_OVERHEAD;
@@ -468,8 +471,9 @@ static bool is_for(const struct box *b, const uint8_t *frame, size_t len)
 	static const uint8_t broadcast[ETHLINK_MAC_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 	return len >= ETHLINK_HEADER_LEN &&
-		(memcmp(frame, b->mac, ETHLINK_MAC_LEN) == 0 || memcmp(frame, broadcast, ETHLINK_MAC_LEN) == 0) &&
-		(frame[ETHLINK_OFF_TYPE] << 8 | frame[ETHLINK_OFF_TYPE + 1]) == ETHLINK_ETHERTYPE;
+	       (memcmp(frame, b->mac, ETHLINK_MAC_LEN) == 0 ||
+		       memcmp(frame, broadcast, ETHLINK_MAC_LEN) == 0) &&
+	       (frame[ETHLINK_OFF_TYPE] << 8 | frame[ETHLINK_OFF_TYPE + 1]) == ETHLINK_ETHERTYPE;
 }
 
 void box_frame(struct box *b, int64_t t_ns, const uint8_t *frame, size_t len)
@@ -495,8 +499,7 @@ void box_frame(struct box *b, int64_t t_ns, const uint8_t *frame, size_t len)
 	if (b->cfg.jitter_ns > 0) {
 		t_ns += (int64_t)(random_unit(b) * (double)b->cfg.jitter_ns);
 	}
-	b->wire_ns = MAX(b->wire_ns, t_ns);
-	switch_frame(b, b->wire_ns, frame, len);
+	switch_frame(b, t_ns, frame, len);
 }
 
 void box_power(struct box *b, int64_t t_ns, bool on)
@@ -518,7 +521,8 @@ bool box_is_on(const struct box *b)
 	return b->on;
 }
 
-int box_preset(struct box *b, int64_t t_ns, const struct ethlink_settings *settings, const uint8_t host[ETHLINK_MAC_LEN])
+int box_preset(struct box *b, int64_t t_ns, const struct ethlink_settings *settings,
+	const uint8_t host[ETHLINK_MAC_LEN])
 {
 	if (ethlink_settings_check(ETHLINK_DAC8, settings) < 0) {
 		return -EINVAL;

@@ -16,9 +16,13 @@ static const struct {
 	enum command_kind kind;
 	bool has_serials;
 } words[] = {
-	{"power-cycle", COMMAND_POWER_CYCLE, true}, {"off", COMMAND_OFF, true}, {"on", COMMAND_ON, true},
-	{"preset", COMMAND_PRESET, true}, {"mark", COMMAND_MARK, true},
-	{"status", COMMAND_STATUS, false}, {"quit", COMMAND_QUIT, false},
+	{"power-cycle", COMMAND_POWER_CYCLE, true},
+	{"off", COMMAND_OFF, true},
+	{"on", COMMAND_ON, true},
+	{"preset", COMMAND_PRESET, true},
+	{"mark", COMMAND_MARK, true},
+	{"status", COMMAND_STATUS, false},
+	{"quit", COMMAND_QUIT, false},
 };
 
 static __attribute__((format(printf, 2, 3))) int bad(char *ret_error, const char *fmt, ...)
@@ -58,7 +62,8 @@ static int parse_serials(const char **p, struct command *c, char *ret_error)
 	if (c->all || (len > 0 && serials_add(&c->serials, word, len) == 0)) {
 		return 0;
 	}
-	return bad(ret_error, "'%.*s' is no serial number: all, or 0 to 65535, like 0-3,17", (int)MIN(len, 40u), word);
+	return bad(ret_error, "'%.*s' is no serial number: all, or 0 to 65535, like 0-3,17",
+		(int)MIN(len, 40u), word);
 }
 
 static bool parse_long(const char *s, size_t len, long lo, long hi, long *ret)
@@ -87,7 +92,8 @@ static int parse_gain(const char *value, size_t len, uint8_t *ret_gain)
 
 		if (item_len == 4 && strncasecmp(value, "mute", 4) == 0) {
 			ret_gain[n] = ETHLINK_GAIN_MUTE;
-		} else if (parse_long(value, item_len, ETHLINK_DAC_GAIN_MIN_DB, ETHLINK_DAC_GAIN_MAX_DB, &db)) {
+		} else if (parse_long(
+				   value, item_len, ETHLINK_DAC_GAIN_MIN_DB, ETHLINK_DAC_GAIN_MAX_DB, &db)) {
 			ret_gain[n] = (uint8_t)ethlink_gain_byte(ETHLINK_DAC8, (int)db);
 		} else {
 			return -EINVAL;
@@ -115,7 +121,8 @@ static int parse_mac(const char *value, size_t len, uint8_t *ret_mac)
 	}
 	memcpy(copy, value, len);
 	copy[len] = '\0';
-	if (sscanf(copy, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &used) != 6 || used != 17) {
+	if (sscanf(copy, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &used) != 6 ||
+		used != 17) {
 		return -EINVAL;
 	}
 	for (unsigned i = 0; i < ETHLINK_MAC_LEN; i++) {
@@ -145,7 +152,9 @@ static int parse_setting(const char *word, size_t len, struct command *c, char *
 		c->settings.depth = (uint8_t)n;
 	} else if (is(word, key_len, "gain")) {
 		if (parse_gain(value, value_len, c->settings.gain) < 0) {
-			return bad(ret_error, "'%.*s': gain is -56 to 24 dB or mute: one, or eight with commas", show, word);
+			return bad(ret_error,
+				"'%.*s': gain is -56 to 24 dB or mute: one, or eight with commas", show,
+				word);
 		}
 	} else if (is(word, key_len, "host")) {
 		if (parse_mac(value, value_len, c->host) < 0) {
@@ -196,7 +205,9 @@ int command_parse(const char *line, struct command *ret, char ret_error[COMMAND_
 	for (i = 0; i < ARRAY_SIZE(words) && !is(word, len, words[i].word); i++) {
 	}
 	if (i == ARRAY_SIZE(words)) {
-		return bad(ret_error, "'%.*s' is no command: power-cycle, off, on, mark or preset with serial numbers; status; quit",
+		return bad(ret_error,
+			"'%.*s' is no command: power-cycle, off, on, mark or preset with serial numbers; "
+			"status; quit",
 			(int)MIN(len, 40u), word);
 	}
 	ret->kind = words[i].kind;

@@ -23,10 +23,10 @@ enum command_kind {
 
 struct command {
 	enum command_kind kind;
-	bool all;               /* every box, however numbered */
-	struct serials serials; /* else these */
-	struct ethlink_settings settings;   /* PRESET */
-	uint8_t host[ETHLINK_MAC_LEN];      /* PRESET */
+	bool all;                         /* every box, however numbered */
+	struct serials serials;           /* else these */
+	struct ethlink_settings settings; /* PRESET */
+	uint8_t host[ETHLINK_MAC_LEN];    /* PRESET */
 };
 
 #define COMMAND_ERROR_SIZE 160

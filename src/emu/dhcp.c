@@ -11,15 +11,38 @@
 
 static const uint8_t ip_and_udp[OFF_BOOTP - OFF_IP] = {
 	0x45, 0, IP_LEN >> 8, IP_LEN & 0xff, 0, 0, 0, 0, /* id and check sum are filled in */
-	255, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255,
-	0, 68, 0, 67, UDP_LEN >> 8, UDP_LEN & 0xff, 0, 0, /* UDP check sum 0: none */
+	255, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 0, 68, 0, 67, UDP_LEN >> 8, UDP_LEN & 0xff, 0,
+	0, /* UDP check sum 0: none */
 };
 
 static const uint8_t options[] = {
-	53, 1, 1,                    /* DISCOVER */
-	57, 2, 1500 >> 8, 1500 & 0xff, /* largest message */
-	12, 12, 'E', 'T', 'H', '8', 'D', 'A', 'C', '0', '0', '0', '0', '0',
-	55, 4, 1, 3, 28, 6,          /* asks for mask, router, broadcast address, DNS */
+	53,
+	1,
+	1, /* DISCOVER */
+	57,
+	2,
+	1500 >> 8,
+	1500 & 0xff, /* largest message */
+	12,
+	12,
+	'E',
+	'T',
+	'H',
+	'8',
+	'D',
+	'A',
+	'C',
+	'0',
+	'0',
+	'0',
+	'0',
+	'0',
+	55,
+	4,
+	1,
+	3,
+	28,
+	6, /* asks for mask, router, broadcast address, DNS */
 	255,
 };
 
@@ -37,7 +60,8 @@ static uint16_t ip_checksum(const uint8_t *ip)
 	return (uint16_t)~sum;
 }
 
-void dhcp_discover(uint8_t ret_frame[DHCP_DISCOVER_LEN], const uint8_t mac[ETHLINK_MAC_LEN], uint32_t xid, uint16_t secs)
+void dhcp_discover(
+	uint8_t ret_frame[DHCP_DISCOVER_LEN], const uint8_t mac[ETHLINK_MAC_LEN], uint32_t xid, uint16_t secs)
 {
 	uint8_t *ip = ret_frame + OFF_IP;
 	uint8_t *bootp = ret_frame + OFF_BOOTP;

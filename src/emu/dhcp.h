@@ -11,7 +11,9 @@
 
 #define DHCP_DISCOVER_LEN 350
 
-/* A whole Ethernet frame: broadcast DHCP DISCOVER, the host name that every box is shipped with. secs: since power-up. */
-void dhcp_discover(uint8_t ret_frame[DHCP_DISCOVER_LEN], const uint8_t mac[ETHLINK_MAC_LEN], uint32_t xid, uint16_t secs);
+/* A whole Ethernet frame: broadcast DHCP DISCOVER, the host name that every box is shipped with. secs: since
+ * power-up. */
+void dhcp_discover(uint8_t ret_frame[DHCP_DISCOVER_LEN], const uint8_t mac[ETHLINK_MAC_LEN], uint32_t xid,
+	uint16_t secs);
 
 #endif

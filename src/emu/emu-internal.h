@@ -21,13 +21,13 @@ struct emu {
 	struct emu_box *extra;
 	int16_t by_serial[SERIALS_MAX]; /* index, -1 for none */
 	struct out out;
-	int64_t start_ns;               /* all times are CLOCK_MONOTONIC */
-	int64_t offset_ns;              /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	int64_t start_ns;  /* all times are CLOCK_MONOTONIC */
+	int64_t offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	int64_t report_ns, check_ns;
 	uint64_t frames_unknown;
 	uint64_t drops_said;
-	bool busy;                      /* frames came in the last turn */
-	bool more;                      /* and there were more than one turn takes */
+	bool busy; /* frames came in the last turn */
+	bool more; /* and there were more than one turn takes */
 	bool link_up, away_said, status_file_failed;
 	bool over;
 };

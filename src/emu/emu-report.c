@@ -22,13 +22,19 @@ static void make_report(struct emu *e, bool final, struct report *ret)
 
 	getrusage(RUSAGE_SELF, &ru);
 	*ret = (struct report){
-		.interface = e->opt->interface, .link_up = e->link_up, .final = final,
+		.interface = e->opt->interface,
+		.link_up = e->link_up,
+		.final = final,
 		.check_counter = e->opt->check_counter,
 		.uptime_s = (double)(now_ns() - e->start_ns) / 1e9,
 		.cpu_s = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-			(double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6,
-		.ring_frames = wire_ring_frames(e->wire), .wire = wire, .frames_unknown = e->frames_unknown,
-		.lines_dropped = e->out.lines_dropped, .boxes = e->boxes, .n_boxes = e->n,
+			 (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6,
+		.ring_frames = wire_ring_frames(e->wire),
+		.wire = wire,
+		.frames_unknown = e->frames_unknown,
+		.lines_dropped = e->out.lines_dropped,
+		.boxes = e->boxes,
+		.n_boxes = e->n,
 	};
 }
 
@@ -37,8 +43,10 @@ static void say_drops(struct emu *e, const struct report *r)
 	uint64_t drops = r->wire->ring_drops;
 
 	if (drops > e->drops_said) {
-		log_error("ring_drops: %" PRIu64 " frames were lost between the kernel and this program, by no fault of the "
-			  "sender or a box: these results mean nothing. More --ring-frames (now %u) or a less busy machine",
+		log_error("ring_drops: %" PRIu64
+			  " frames were lost between the kernel and this program, by no fault of the "
+			  "sender or a box: these results mean nothing. More --ring-frames (now %u) or a "
+			  "less busy machine",
 			drops - e->drops_said, r->ring_frames);
 		e->drops_said = drops;
 	}
@@ -102,7 +110,8 @@ void emu_write_report(struct emu *e, bool final, bool as_json, bool to_file)
 		}
 	}
 	if (as_json ? json != NULL : text != NULL) {
-		out_write(&e->out, as_json ? json : text, as_json ? json_len : text_len, final ? FINAL_WAIT_MS : 0);
+		out_write(&e->out, as_json ? json : text, as_json ? json_len : text_len,
+			final ? FINAL_WAIT_MS : 0);
 	}
 	if (to_file && e->opt->status_path && json) {
 		write_status_file(e, json, json_len);
@@ -122,12 +131,14 @@ void emu_say_changes(struct emu *e)
 		}
 		box_get_status(e->boxes[i], &s);
 		if (changes & BOX_CHANGED_CRASH) {
-			log_error("box %u has crashed: a header asked for a queue that it cannot have (1 to 128 blocks); "
-				  "it stays dead until it is power-cycled", s.serial);
+			log_error("box %u has crashed: a header asked for a queue that it cannot have (1 to "
+				  "128 blocks); "
+				  "it stays dead until it is power-cycled",
+				s.serial);
 		}
 		if (changes & BOX_CHANGED_HOST) {
-			log_debug("box %u: host %02x:%02x:%02x:%02x:%02x:%02x", s.serial, s.host[0], s.host[1], s.host[2],
-				s.host[3], s.host[4], s.host[5]);
+			log_debug("box %u: host %02x:%02x:%02x:%02x:%02x:%02x", s.serial, s.host[0],
+				s.host[1], s.host[2], s.host[3], s.host[4], s.host[5]);
 		}
 		if (!e->opt->json && (changes & ~BOX_CHANGED_HOST)) {
 			char *text = NULL;

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #define BATCH_NS (5 * NSEC_PER_MSEC)
-#define CHECK_NS (500 * NSEC_PER_MSEC) /* looking after the interface */
+#define CHECK_NS (500 * NSEC_PER_MSEC)     /* looking after the interface */
 #define REPORT_LAG_NS (20 * NSEC_PER_MSEC) /* a report can wait for stragglers longer than a reply can */
 #define DRAIN_MAX 65536u
-#define FINAL_DRAINS 64u               /* somebody may be sending faster than we can take it */
-#define STEP_NS NSEC_PER_MSEC          /* CLOCK_REALTIME was set, not merely slewed */
+#define FINAL_DRAINS 64u      /* somebody may be sending faster than we can take it */
+#define STEP_NS NSEC_PER_MSEC /* CLOCK_REALTIME was set, not merely slewed */
 #define RING_FRAMES_PER_BOX 8192u
 #define RING_FRAMES_MIN 32768u
 
@@ -59,7 +59,8 @@ static void follow_clock(struct emu *e)
 	int64_t step_ns = offset_ns - e->offset_ns;
 
 	if (step_ns > STEP_NS || step_ns < -STEP_NS) {
-		log_notice("the system clock was set by %+.3f s; frames of this moment may have been timed wrongly",
+		log_notice("the system clock was set by %+.3f s; frames of this moment may have been timed "
+			   "wrongly",
 			(double)step_ns / 1e9);
 		e->offset_ns = offset_ns;
 	}
@@ -69,12 +70,20 @@ static int make_box(struct emu *e, unsigned i, uint16_t serial)
 {
 	const struct options *o = e->opt;
 	struct record_config rec = {
-		.path = o->record_path, .serial = e->n > 1 ? serial : -1, .format = o->record_format,
-		.apply_gain = o->apply_gain, .from_first_block = o->record_all,
+		.path = o->record_path,
+		.serial = e->n > 1 ? serial : -1,
+		.format = o->record_format,
+		.apply_gain = o->apply_gain,
+		.from_first_block = o->record_all,
 	};
 	struct box_config cfg = {
-		.serial = serial, .ppm = o->ppm[serial], .rc_ppm = o->rc_ppm, .loss = o->loss, .jitter_ns = o->jitter_ns,
-		.seed = o->seed, .check_counter = o->check_counter,
+		.serial = serial,
+		.ppm = o->ppm[serial],
+		.rc_ppm = o->rc_ppm,
+		.loss = o->loss,
+		.jitter_ns = o->jitter_ns,
+		.seed = o->seed,
+		.check_counter = o->check_counter,
 	};
 	struct box_hooks hooks = {.user = &e->extra[i], .send = on_send};
 	int r;
@@ -83,7 +92,8 @@ static int make_box(struct emu *e, unsigned i, uint16_t serial)
 	if (o->record_path) {
 		r = recorder_new(&rec, &e->extra[i].recorder);
 		if (r < 0) {
-			log_error("--record=%s: cannot write into that folder: %s", o->record_path, strerror(-r));
+			log_error("--record=%s: cannot write into that folder: %s", o->record_path,
+				strerror(-r));
 			return r;
 		}
 		hooks.play = on_play;
@@ -107,7 +117,8 @@ static void log_open_error(const char *interface, const char *what, int err)
 {
 	if (err == -EPERM || err == -EACCES) {
 		log_error("%s: %s: no permission. Run it with sudo, or once: sudo setcap cap_net_raw+ep "
-			  "\"$(command -v ethlink-emu)\"", interface, what);
+			  "\"$(command -v ethlink-emu)\"",
+			interface, what);
 	} else if (err == -ENODEV) {
 		log_error("%s: there is no such interface here; 'ip link' lists them", interface);
 	} else {
@@ -117,7 +128,8 @@ static void log_open_error(const char *interface, const char *what, int err)
 
 static int open_wire(struct emu *e)
 {
-	unsigned frames = e->opt->ring_frames ? e->opt->ring_frames : MAX(e->n * RING_FRAMES_PER_BOX, RING_FRAMES_MIN);
+	unsigned frames =
+		e->opt->ring_frames ? e->opt->ring_frames : MAX(e->n * RING_FRAMES_PER_BOX, RING_FRAMES_MIN);
 	const char *what = "";
 	int r = wire_new(e->opt->interface, MIN(frames, 4194304u), &e->wire);
 
@@ -131,7 +143,8 @@ static int open_wire(struct emu *e)
 		return r;
 	}
 	if (wire_ring_frames(e->wire) < frames) {
-		log_warning("%s: memory for %u frames only, not %u: a pause of this process may cost frames (ring_drops)",
+		log_warning("%s: memory for %u frames only, not %u: a pause of this process may cost frames "
+			    "(ring_drops)",
 			e->opt->interface, wire_ring_frames(e->wire), frames);
 	}
 	e->link_up = wire_link_up(e->wire);
@@ -348,7 +361,8 @@ static void periodic(struct emu *e, int64_t t_ns)
 
 void emu_turn(struct emu *e)
 {
-	/* Read before the ring is: what is stamped earlier than this is then in the ring, give or take the guard. */
+	/* Read before the ring is: what is stamped earlier than this is then in the ring, give or take the
+	 * guard. */
 	int64_t t_ns = now_ns();
 	int64_t safe_ns = t_ns - e->opt->guard_ns;
 

@@ -26,8 +26,8 @@ void emu_ready(struct emu *e);
 void emu_turn(struct emu *e);
 
 /*
- * How long to wait until the next turn, and whether a frame may cut that short: while frames keep coming it may not, as
- * waking for each of them would cost more than all the boxes.
+ * How long to wait until the next turn, and whether a frame may cut that short: while frames keep coming it
+ * may not, as waking for each of them would cost more than all the boxes.
  */
 int64_t emu_wait_ns(struct emu *e, bool *ret_wake_on_frame);
 /* For poll(), -1 for none. */

@@ -92,7 +92,8 @@ static void run(struct emu *e, int signal_fd, struct input *in)
 	while (!emu_is_over(e)) {
 		bool wake_on_frame;
 		int64_t wait_ns = emu_wait_ns(e, &wake_on_frame);
-		struct timespec timeout = {.tv_sec = wait_ns / NSEC_PER_SEC, .tv_nsec = wait_ns % NSEC_PER_SEC};
+		struct timespec timeout = {
+			.tv_sec = wait_ns / NSEC_PER_SEC, .tv_nsec = wait_ns % NSEC_PER_SEC};
 		struct pollfd p[] = {
 			{.fd = signal_fd, .events = POLLIN},
 			{.fd = in->fd, .events = POLLIN},

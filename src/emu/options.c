@@ -78,36 +78,41 @@ static const char help[] =
 	"Usage: ethlink-emu -i INTERFACE [OPTION]...\n"
 	"Virtual ETHlink8DAC boxes on a real network interface.\n"
 	"\n"
-	"  -i, --interface=IF       the interface; needs CAP_NET_RAW\n"
-	"      --dac=SERIALS        DAC boxes with these serial numbers: 0, or 0-31, or 1,4-6 (default 0)\n"
-	"\n"
-	"The recording:\n"
-	"      --record=FILE.wav    record what the box plays, before its gain; of several boxes to FILE-SERIAL.wav\n"
-	"      --record-format=F    s32 (default) or f32\n"
-	"      --record-all         from the first block, not from the first that is not silent\n"
-	"      --apply-gain         record with the box's gains and mutes applied\n"
+	"  -i, --interface=IF      the interface; needs CAP_NET_RAW\n"
+	"      --dac=SERIALS       DAC boxes with these serial numbers: 0, or 0-31, or 1,4-6\n"
+	"                          (default 0)\n"
+	"Recording:\n"
+	"      --record=FILE.wav   record what the box plays, before its gain; several boxes go to\n"
+	"                          FILE-SERIAL.wav\n"
+	"      --record-format=F   s32 (default) or f32\n"
+	"      --record-all        from the first block, not from the first that is not silent\n"
+	"      --apply-gain        record with the box's gains and mutes applied\n"
 	"\n"
 	"The boxes and the network before them:\n"
-	"      --ppm=X              error of the sample clock, of all boxes, or SERIALS=X[,SERIALS=X]...\n"
-	"      --rc-ppm=X           error of the clock that times the replies (default: each box its own, up to 10000)\n"
-	"      --loss=P             lose frames with this probability, 0 to 1\n"
-	"      --jitter=US          delay each frame by a random time of up to so many microseconds; none overtakes another\n"
-	"      --seed=N             for the random numbers of --loss, --jitter and --rc-ppm (default 1)\n"
-	"      --preset='SERIALS [rate=HZ] [depth=N] [gain=DB|mute[,8 of them]] [host=MAC]'\n"
-	"                           start as another host has left it; may be given several times\n"
-	"      --off                start switched off\n"
+	"      --ppm=X             error of the sample clock, of all boxes or SERIALS=X[,SERIALS=X]...\n"
+	"      --rc-ppm=X          error of the clock that times the replies\n"
+	"                          (default: each box has its own, up to 10000)\n"
+	"      --loss=P            lose frames with this probability, 0 to 1\n"
+	"      --jitter=US         delay frames by random times up to this, in microseconds; none\n"
+	"                          overtakes another\n"
+	"      --seed=N            of the random numbers behind these three (default 1)\n"
+	"      --preset='SERIALS [rate=HZ] [depth=N] [gain=DB|mute[,... eight]] [host=MAC]'\n"
+	"                          start as another host has left it; may be given several times\n"
+	"      --off               start switched off\n"
 	"\n"
 	"Reports:\n"
-	"      --json               status as a JSON object in a line, each interval and at the end\n"
-	"      --interval=S         seconds between reports (default 1)\n"
-	"      --status-file=FILE   keep the newest status there as JSON\n"
-	"      --check-counter      check that the audio is the counting test pattern, without a break\n"
-	"  -v, --verbose            say more on standard error\n"
+	"      --json              status as a JSON object in a line, each interval and at the end\n"
+	"      --interval=S        seconds between reports (default 1)\n"
+	"      --status-file=FILE  keep the newest status there, as JSON\n"
+	"      --check-counter     check that the audio is the counting test pattern, unbroken\n"
+	"  -v, --verbose           say more on standard error\n"
 	"\n"
-	"      --commands           take commands from standard input: power-cycle, off, on, mark or preset SERIALS; status; quit\n"
-	"      --duration=S         end after so many seconds\n"
-	"      --ring-frames=N      frames that the kernel keeps while this process is away (default 8192 a box, at least 32768)\n"
-	"      --guard=US           how far the boxes' time stays behind real time (default 500)\n"
+	"      --commands          take commands from standard input: power-cycle, off, on, mark or\n"
+	"                          preset, each with SERIALS; status; quit\n"
+	"      --duration=S        end after so many seconds\n"
+	"      --ring-frames=N     frames that the kernel keeps while this process is away\n"
+	"                          (default 8192 a box, at least 32768)\n"
+	"      --guard=US          how far the boxes stay behind real time (default 500)\n"
 	"  -h, --help\n"
 	"      --version\n"
 	"\n"
@@ -183,10 +188,13 @@ static int parse_ppm(struct options *o, const char *value)
 	while (r == 0 && (item = strsep(&rest, ","))) {
 		const char *equals = strchr(item, '=');
 
-		r = set_ppm(o, equals ? item : NULL, equals ? (size_t)(equals - item) : 0, equals ? equals + 1 : item);
+		r = set_ppm(o, equals ? item : NULL, equals ? (size_t)(equals - item) : 0,
+			equals ? equals + 1 : item);
 	}
 	free(copy);
-	return r == -EINVAL ? bad_value("ppm", value, "a number from -100000 to 100000, or SERIAL=X,… or FIRST-LAST=X,…") : r;
+	return r == -EINVAL ? bad_value("ppm", value,
+				      "a number from -100000 to 100000, or SERIAL=X,… or FIRST-LAST=X,…")
+			    : r;
 }
 
 static int parse_preset(struct options *o, const char *value)
@@ -226,12 +234,17 @@ static int parse_number(struct options *o, int opt, const char *value)
 	switch (opt) {
 	case OPT_RC_PPM:
 		o->rc_ppm_set = true;
-		return parse_double(value, -100000, 100000, &o->rc_ppm) ? 0
-			: bad_value("rc-ppm", value, "a number from -100000 to 100000");
+		return parse_double(value, -100000, 100000, &o->rc_ppm)
+			       ? 0
+			       : bad_value("rc-ppm", value, "a number from -100000 to 100000");
 	case OPT_LOSS:
-		return parse_double(value, 0, 1, &o->loss) ? 0 : bad_value("loss", value, "a probability from 0 to 1");
+		return parse_double(value, 0, 1, &o->loss)
+			       ? 0
+			       : bad_value("loss", value, "a probability from 0 to 1");
 	case OPT_SEED:
-		return parse_u64(value, 0, UINT64_MAX, &o->seed) ? 0 : bad_value("seed", value, "a whole number from 0 on");
+		return parse_u64(value, 0, UINT64_MAX, &o->seed)
+			       ? 0
+			       : bad_value("seed", value, "a whole number from 0 on");
 	case OPT_JITTER:
 		if (!parse_double(value, 0, 1e6, &d)) {
 			return bad_value("jitter", value, "microseconds from 0 to 1000000");
@@ -245,11 +258,13 @@ static int parse_number(struct options *o, int opt, const char *value)
 		o->guard_ns = llrint(d * 1e3);
 		return 0;
 	case OPT_INTERVAL:
-		return parse_double(value, 0.05, 86400, &o->interval_s) ? 0
-			: bad_value("interval", value, "seconds from 0.05 to 86400");
+		return parse_double(value, 0.05, 86400, &o->interval_s)
+			       ? 0
+			       : bad_value("interval", value, "seconds from 0.05 to 86400");
 	case OPT_DURATION:
-		return parse_double(value, 0.001, 1e9, &o->duration_s) ? 0
-			: bad_value("duration", value, "seconds from 0.001 on");
+		return parse_double(value, 0.001, 1e9, &o->duration_s)
+			       ? 0
+			       : bad_value("duration", value, "seconds from 0.001 on");
 	case OPT_RING_FRAMES:
 		if (!parse_u64(value, 64, 4194304, &n)) {
 			return bad_value("ring-frames", value, "a whole number from 64 to 4194304");
@@ -347,7 +362,8 @@ static int check(struct options *o)
 		serials_add(&o->dac, "0", 1);
 	}
 	if (o->start_off && o->n_presets > 0) {
-		log_error("--off and --preset: a box that is off has no state; use the commands on and preset");
+		log_error(
+			"--off and --preset: a box that is off has no state; use the commands on and preset");
 		return -EINVAL;
 	}
 	if (!o->record_path && (o->record_all || o->apply_gain)) {

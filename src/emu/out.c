@@ -23,7 +23,8 @@ void out_fini(struct out *o)
 	o->pending = NULL;
 }
 
-/* How much was written. A pipe that polls as writable takes PIPE_BUF bytes without blocking, so no more at a time. */
+/* How much was written. A pipe that polls as writable takes PIPE_BUF bytes without blocking, so no more at a
+ * time. */
 static size_t write_ready(struct out *o, const char *text, size_t len, int wait_ms)
 {
 	size_t done = 0;
@@ -49,7 +50,8 @@ void out_write(struct out *o, const char *text, size_t len, int wait_ms)
 	size_t done;
 
 	if (o->pending) {
-		o->pending_at += write_ready(o, o->pending + o->pending_at, o->pending_len - o->pending_at, wait_ms);
+		o->pending_at +=
+			write_ready(o, o->pending + o->pending_at, o->pending_len - o->pending_at, wait_ms);
 		if (o->pending_at < o->pending_len) {
 			o->lines_dropped++;
 			return;

@@ -1,6 +1,6 @@
 /*
- * Lines to standard output that never make the emulator wait: a reader that does not read loses whole lines, and
- * neither halves of them nor the emulator's time. One thread.
+ * Lines to standard output that never make the emulator wait: a reader that does not read loses whole lines,
+ * and neither halves of them nor the emulator's time. One thread.
  */
 #ifndef EMU_OUT_H
 #define EMU_OUT_H

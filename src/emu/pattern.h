@@ -34,15 +34,16 @@ struct pattern_check {
 	uint64_t breaks;  /* of those: not the continuation of the one before, or not the pattern at all */
 	uint64_t garbled; /* of those: not the pattern at all */
 	bool started;
-	uint32_t next;    /* number of the sample frame that is due */
+	uint32_t next;                      /* number of the sample frame that is due */
 	uint32_t break_expected, break_got; /* of the newest break by number */
 };
 
 void pattern_check_init(struct pattern_check *p);
 
 /*
- * Looks at one block as it was played (256 bytes, int32 little-endian, 8 frames of 8 channels). Sample frames of
- * silence are skipped: the pattern has to go on after them where it stopped. False where this block was a break.
+ * Looks at one block as it was played (256 bytes, int32 little-endian, 8 frames of 8 channels). Sample frames
+ * of silence are skipped: the pattern has to go on after them where it stopped. False where this block was a
+ * break.
  */
 bool pattern_check_block(struct pattern_check *p, const uint8_t *audio);
 

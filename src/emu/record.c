@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_FRAMES_MAX (UINT64_C(0xf0000000) / (ETHLINK_CHANNELS * 4)) /* a WAV file counts its bytes in 32 bits */
+#define FILE_FRAMES_MAX                                                                                      \
+	(UINT64_C(0xf0000000) / (ETHLINK_CHANNELS * 4)) /* a WAV file counts its bytes in 32 bits */
 #define BUFFER_FRAMES 4096u /* 128 KiB a write: 32 boxes come to some 400 writes a second */
 
 struct recorder {
@@ -215,7 +216,8 @@ int recorder_free(struct recorder *r)
 	close_file(r);
 	if (r->n_files == 0 && !r->failed) {
 		if (r->cfg.serial >= 0) {
-			log_notice("%s: box %d played no audio, so it has no recording", r->cfg.path, r->cfg.serial);
+			log_notice("%s: box %d played no audio, so it has no recording", r->cfg.path,
+				r->cfg.serial);
 		} else {
 			log_notice("%s: no audio was played, so there is no recording", r->cfg.path);
 		}

@@ -54,7 +54,8 @@ static void json_level(FILE *f, const char *key, int level)
 
 static void json_mac(FILE *f, const char *key, const uint8_t *mac)
 {
-	fprintf(f, ",\"%s\":\"%02x:%02x:%02x:%02x:%02x:%02x\"", key, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	fprintf(f, ",\"%s\":\"%02x:%02x:%02x:%02x:%02x:%02x\"", key, mac[0], mac[1], mac[2], mac[3], mac[4],
+		mac[5]);
 }
 
 static void json_gains(FILE *f, const struct box_status *s)
@@ -113,7 +114,8 @@ static void json_pattern(FILE *f, const struct pattern_check *p)
 	json_u64(f, "pattern_breaks", p->breaks);
 	json_u64(f, "pattern_garbled", p->garbled);
 	if (p->breaks > p->garbled) {
-		fprintf(f, ",\"pattern_last_break\":{\"expected\":%u,\"got\":%u}", p->break_expected, p->break_got);
+		fprintf(f, ",\"pattern_last_break\":{\"expected\":%u,\"got\":%u}", p->break_expected,
+			p->break_got);
 	} else {
 		fprintf(f, ",\"pattern_last_break\":null");
 	}
@@ -228,7 +230,8 @@ void report_box(FILE *f, const struct box *b, bool check_counter)
 		fprintf(f, ", lost on the wire %" PRIu64, s.counts.frames_lost_wire);
 	}
 	if (check_counter) {
-		fprintf(f, ", pattern breaks %" PRIu64 " in %" PRIu64 " blocks", s.pattern.breaks, s.pattern.blocks);
+		fprintf(f, ", pattern breaks %" PRIu64 " in %" PRIu64 " blocks", s.pattern.breaks,
+			s.pattern.blocks);
 	}
 	text_gains(f, s.gain);
 	fputc('\n', f);
@@ -250,8 +253,8 @@ void report_summary(FILE *f, const struct report *r)
 		zero += s.counts.zero_blocks;
 		breaks += s.pattern.breaks;
 	}
-	fprintf(f, "%u boxes: %u green, %u crashed, played %" PRIu64 ", lost %" PRIu64 ", zero %" PRIu64, r->n_boxes,
-		green, crashed, played, lost, zero);
+	fprintf(f, "%u boxes: %u green, %u crashed, played %" PRIu64 ", lost %" PRIu64 ", zero %" PRIu64,
+		r->n_boxes, green, crashed, played, lost, zero);
 	if (r->check_counter) {
 		fprintf(f, ", pattern breaks %" PRIu64, breaks);
 	}

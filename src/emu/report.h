@@ -1,5 +1,6 @@
 /*
- * How the boxes are doing: as one JSON object in a line, or in words. Writes to the stream that it is given; no state.
+ * How the boxes are doing: as one JSON object in a line, or in words. Writes to the stream that it is given;
+ * no state.
  */
 #ifndef EMU_REPORT_H
 #define EMU_REPORT_H
@@ -17,11 +18,11 @@ struct report {
 	bool final;
 	bool check_counter;
 	double uptime_s;
-	double cpu_s;             /* processor time of this process */
+	double cpu_s; /* processor time of this process */
 	unsigned ring_frames;
 	const struct wire_counts *wire;
-	uint64_t frames_unknown;  /* for a DAC that is not here */
-	uint64_t lines_dropped;   /* status lines that standard output did not take */
+	uint64_t frames_unknown; /* for a DAC that is not here */
+	uint64_t lines_dropped;  /* status lines that standard output did not take */
 	struct box *const *boxes;
 	unsigned n_boxes;
 };

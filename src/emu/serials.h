@@ -20,8 +20,8 @@ bool serials_has(const struct serials *s, uint16_t serial);
 unsigned serials_count(const struct serials *s);
 
 /*
- * Adds N, N-M, or several with commas, of text[0..len). 0; -EINVAL: not of that form; -ERANGE: above 65535 or the range is
- * the wrong way round; -EEXIST: a number comes twice.
+ * Adds N, N-M, or several with commas, of text[0..len). 0; -EINVAL: not of that form; -ERANGE: above 65535 or
+ * the range is the wrong way round; -EEXIST: a number comes twice.
  */
 int serials_add(struct serials *s, const char *text, size_t len);
 

@@ -33,7 +33,8 @@ struct wire {
 	struct wire_counts counts;
 };
 
-/* EtherType, then the destination: a DAC's prefix or broadcast. Offsets of the jumps are from the next line. */
+/* EtherType, then the destination: a DAC's prefix or broadcast. Offsets of the jumps are from the next line.
+ */
 static struct sock_filter filter_code[] = {
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, ETHLINK_OFF_TYPE),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHLINK_ETHERTYPE, 0, 3),
@@ -48,7 +49,8 @@ int wire_new(const char *interface, unsigned ring_frames, struct wire **ret_wire
 {
 	struct wire *w;
 
-	if (strlen(interface) >= IF_NAMESIZE || ring_frames < RING_FRAMES_MIN || ring_frames > RING_FRAMES_MAX) {
+	if (strlen(interface) >= IF_NAMESIZE || ring_frames < RING_FRAMES_MIN ||
+		ring_frames > RING_FRAMES_MAX) {
 		return -EINVAL;
 	}
 	w = calloc(1, sizeof(*w));
@@ -111,7 +113,8 @@ static int make_ring(struct wire *w)
 		}
 		blocks = MAX(blocks / 2, BLOCKS_MIN);
 	}
-	map = mmap(NULL, (size_t)blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, w->fd, 0);
+	map = mmap(NULL, (size_t)blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+		w->fd, 0);
 	if (map == MAP_FAILED) {
 		return -errno;
 	}
@@ -229,7 +232,8 @@ bool wire_link_up(const struct wire *w)
 		return false;
 	}
 	strcpy(req.ifr_name, w->interface);
-	return ioctl(w->fd, SIOCGIFFLAGS, &req) == 0 && (req.ifr_flags & IFF_UP) && (req.ifr_flags & IFF_RUNNING);
+	return ioctl(w->fd, SIOCGIFFLAGS, &req) == 0 && (req.ifr_flags & IFF_UP) &&
+	       (req.ifr_flags & IFF_RUNNING);
 }
 
 int wire_fd(const struct wire *w)
@@ -239,7 +243,8 @@ int wire_fd(const struct wire *w)
 
 static struct tpacket2_hdr *slot_at(const struct wire *w, unsigned slot)
 {
-	size_t offset = (size_t)(slot / SLOTS_PER_BLOCK) * BLOCK_SIZE + (size_t)(slot % SLOTS_PER_BLOCK) * SLOT_SIZE;
+	size_t offset =
+		(size_t)(slot / SLOTS_PER_BLOCK) * BLOCK_SIZE + (size_t)(slot % SLOTS_PER_BLOCK) * SLOT_SIZE;
 
 	return (struct tpacket2_hdr *)(void *)(w->ring + offset);
 }
@@ -262,9 +267,11 @@ bool wire_next(struct wire *w, struct wire_frame *ret_frame)
 		}
 		w->counts.frames++;
 		from = (const struct sockaddr_ll *)(const void *)((uint8_t *)h + TPACKET_ALIGN(sizeof(*h)));
-		if (from->sll_pkttype != PACKET_OUTGOING && !(status & TP_STATUS_VLAN_VALID) && h->tp_mac < SLOT_SIZE) {
+		if (from->sll_pkttype != PACKET_OUTGOING && !(status & TP_STATUS_VLAN_VALID) &&
+			h->tp_mac < SLOT_SIZE) {
 			ret_frame->data = (const uint8_t *)h + h->tp_mac;
-			/* What is longer than an audio frame is cut in the slot, but still takes its time on a link. */
+			/* What is longer than an audio frame is cut in the slot, but still takes its time on
+			 * a link. */
 			ret_frame->len = MIN(h->tp_snaplen, SLOT_SIZE - h->tp_mac);
 			if (ret_frame->len >= ETHLINK_FRAME_LEN) {
 				ret_frame->len = h->tp_len;

@@ -47,21 +47,40 @@ static void start_rt(struct dac *dac, const struct audio_cycle *cycle)
 	dac->gain_changed_ns = cycle->now_ns;
 	dac->xruns = cycle->xruns;
 	dac->resync_cycles = 0;
+	dac->insert = 0;
 	dac->expect_ns = cycle->start_ns;
+	dac->cycle_ns = cycle->now_ns;
 	count_rt(&dac->report.starts, 1);
 	set_mode_rt(dac, DAC_RUNNING);
 }
 
+/*
+ * Silence goes in between a fade-out and a fade-in; where the box has (almost) run dry there is nothing left
+ * to fade, and no time.
+ */
 static void insert_silence_rt(struct dac *dac, int64_t missing_ns, uint32_t rate_hz)
 {
 	int64_t block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / rate_hz;
 	int64_t missing = (missing_ns + block_ns / 2) / block_ns;
 
-	/* Where more is missing than stood in the box, the box has run dry: only the cushion is to be filled. */
-	dac->lead += (uint32_t)MIN(missing, (int64_t)dac->now->lead_blocks);
-	dac->fade = 0.0f;
-	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
+	/* Where more is missing than stood in the box, only the cushion is to be filled. */
+	dac->insert = (uint32_t)MIN(missing, (int64_t)dac->now->lead_blocks);
+	if (dac->insert > dac->now->lead_blocks / 2) {
+		dac->fade = 0.0f;
+		dac->fade_step = 0.0f;
+	} else {
+		dac->fade_step = -1.0f / (float)dac->now->fade_frames;
+	}
 	count_rt(&dac->report.resyncs, 1);
+}
+
+static void insert_now_rt(struct dac *dac)
+{
+	if (dac->insert > 0 && dac->fade == 0.0f && dac->fade_step == 0.0f) {
+		dac->lead += dac->insert;
+		dac->insert = 0;
+		dac->fade_step = 1.0f / (float)dac->now->fade_frames;
+	}
 }
 
 /*
@@ -103,21 +122,27 @@ static bool expected_rt(const struct dac *dac, const struct audio_cycle *cycle)
 
 /*
  * In freewheeling, or when the period has changed, cycles no longer come as the box plays: the whole fade
- * must fit behind what stands in its queue already.
+ * must fit behind what stands in its queue already. A pacer spreads it (fill_paced_rest_rt); otherwise what
+ * stands there is the cushion and the last period, less what was played since.
  */
 static uint32_t fade_out_frames_rt(const struct dac *dac, const struct audio_cycle *cycle)
 {
-	uint32_t room = POLICY_FILL_MAX_BLOCKS + 4 - MIN(dac->now->lead_blocks, POLICY_FILL_MAX_BLOCKS);
+	int64_t most = POLICY_FADE_BLOCKS * ETHLINK_BLOCK_FRAMES;
+	int64_t played = (cycle->now_ns - dac->cycle_ns) * dac->now->rate_hz / NSEC_PER_SEC;
+	int64_t standing = (int64_t)dac->now->lead_blocks * ETHLINK_BLOCK_FRAMES + dac->now->period_frames - played;
 
-	if (expected_rt(dac, cycle)) {
+	if (dac->expected) {
 		return dac->now->fade_frames;
 	}
-	return MIN(dac->now->fade_frames, MIN(room, (uint32_t)POLICY_FADE_BLOCKS) * ETHLINK_BLOCK_FRAMES);
+	if (!dac->now->paced) {
+		most = CLAMP(POLICY_ROOM_FRAMES - standing, (int64_t)ETHLINK_BLOCK_FRAMES, most);
+	}
+	return MIN(dac->now->fade_frames, (uint32_t)most);
 }
 
 static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle)
 {
-	bool wanted = dac->now->run && expected_rt(dac, cycle);
+	bool wanted = dac->now->run && dac->expected;
 
 	if (wanted && dac->mode == DAC_IDLE) {
 		/* What was sent before must have left the box: the cushion is counted from an empty queue. */
@@ -127,6 +152,7 @@ static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle)
 	} else if (wanted && dac->mode == DAC_STOPPING && !faded_out_rt(dac)) {
 		/* Called back in the middle of a fade: turn round where it stands. */
 		dac->fade_step = 1.0f / (float)dac->now->fade_frames;
+		dac->insert = 0;
 		set_mode_rt(dac, DAC_RUNNING);
 	} else if (!wanted && dac->mode == DAC_RUNNING) {
 		dac->fade_step = -1.0f / (float)fade_out_frames_rt(dac, cycle);
@@ -144,12 +170,14 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle)
 	if (!dac->now || !dac->group) {
 		return 0;
 	}
+	dac->expected = expected_rt(dac, cycle);
 	update_mode_rt(dac, cycle);
 	if (dac->mode == DAC_IDLE) {
 		return 0;
 	}
 	if (dac->mode == DAC_RUNNING) {
 		resync_rt(dac, cycle);
+		insert_now_rt(dac);
 	}
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
 		dac->src[k] = dac->group->in[k];
@@ -307,7 +335,9 @@ static void report_peaks_rt(struct dac *dac)
 static void set_quiet_rt(struct dac *dac, const struct audio_cycle *cycle)
 {
 	uint32_t rate_hz = MIN(cycle->rate_hz, dac->now->rate_hz);
-	int64_t frames = (int64_t)ETHLINK_DEPTH_MAX * ETHLINK_BLOCK_FRAMES + MAX(cycle->frames, dac->now->period_frames);
+	/* A full queue, behind it what a pacer still holds: the rest of a period and the fade-out. */
+	int64_t frames = (ETHLINK_DEPTH_MAX + POLICY_FADE_BLOCKS) * ETHLINK_BLOCK_FRAMES +
+		MAX(cycle->frames, dac->now->period_frames);
 
 	dac->quiet_until_ns = cycle->now_ns + frames * NSEC_PER_SEC / rate_hz;
 }
@@ -317,6 +347,7 @@ void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle)
 	if (dac->mode == DAC_IDLE || !dac->group) {
 		return;
 	}
+	dac->cycle_ns = cycle->now_ns;
 	if (faded_out_rt(dac)) {
 		dac->n_partial = 0;
 		if (dac->tail == 0) {

@@ -24,8 +24,10 @@ struct dac {
 	const float *src[ETHLINK_CHANNELS]; /* this cycle's samples not yet sent */
 	uint32_t src_frames;
 	uint32_t lead;                  /* blocks of silence still to go ahead */
+	uint32_t insert;                /* blocks of silence to insert once faded out */
 	uint32_t tail;                  /* blocks of silence still to go after a fade-out */
 	uint32_t blocks;                /* blocks still to make in this cycle */
+	bool expected;                  /* this cycle is of the kind that the params were made for */
 	float fade;                     /* factor of the last sample, 0..1 */
 	float fade_step;                /* a sample; 0: no fade under way */
 	int64_t gain_changed_ns;
@@ -38,6 +40,7 @@ struct dac {
 	int64_t expect_ns;              /* when the next cycle should begin */
 	uint32_t resync_cycles;         /* cycles still to look at after an xrun */
 	int64_t resync_late_ns;         /* the least lateness in them */
+	int64_t cycle_ns;               /* when the last cycle was made */
 	int64_t quiet_until_ns;         /* no start before the box has played what was sent */
 	float peak[ETHLINK_CHANNELS];
 	float partial[ETHLINK_CHANNELS][ETHLINK_BLOCK_FRAMES];

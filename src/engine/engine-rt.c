@@ -80,6 +80,25 @@ static uint32_t rows_rt(const struct wire_plan *wire)
 	return rows;
 }
 
+/*
+ * A cycle of another period, or a freewheeling one, only brings the end of a fade-out. It has to go behind what
+ * still waits, and no faster than the box plays: its queue may be as full as we ever let it be.
+ */
+static void fill_paced_rest_rt(const struct wire_plan *wire, const struct audio_cycle *cycle)
+{
+	int64_t block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
+	uint32_t rows = rows_rt(wire);
+
+	for (uint32_t row = 0; row < rows; row++) {
+		int64_t due = MAX(wire->pacer->last_due_ns, cycle->now_ns) + block_ns;
+		uint32_t slots = row_rt(wire, due);
+
+		if (slots > 0) {
+			pacer_schedule_rt(wire->pacer, slots, due);
+		}
+	}
+}
+
 /* Fills the ring with a long period and writes down when each part of it is due. */
 static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle *cycle)
 {
@@ -87,27 +106,32 @@ static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle
 	uint32_t slots = lead_rt(wire, cycle->now_ns);
 	int64_t due = cycle->now_ns;
 	uint32_t rows = rows_rt(wire);
-	uint32_t in_chunk = 0;
+	uint32_t next = MAX(wire->burst_blocks, 1u); /* row at which the next chunk begins */
 
 	for (uint32_t row = 0; row < rows; row++) {
-		slots += row_rt(wire, due);
-		in_chunk++;
-		/* The first chunk is all that the box takes at once; the others follow as it plays. */
-		if (row + 1 == rows || (row + 1 >= wire->burst_blocks && in_chunk >= chunk_rows)) {
-			if (slots > 0) {
-				pacer_schedule_rt(wire->pacer, slots, due);
-			}
+		if (row == next) {
+			pacer_schedule_rt(wire->pacer, slots, due);
 			slots = 0;
-			in_chunk = 0;
+			next += chunk_rows;
+			/* What the box takes at once has gone; the rest follows as it plays. */
+			due = cycle->start_ns +
+				(int64_t)(next - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
 		}
-		if (row + 1 >= wire->burst_blocks && in_chunk == 0) {
-			due = cycle->start_ns + (int64_t)(row + 1 - wire->burst_blocks + chunk_rows) *
-							ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
-		}
+		slots += row_rt(wire, due);
 	}
 	if (slots > 0) {
 		pacer_schedule_rt(wire->pacer, slots, due);
 	}
+}
+
+static bool all_expected_rt(const struct wire_plan *wire)
+{
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		if (wire->dacs[i]->blocks > 0 && !wire->dacs[i]->expected) {
+			return false;
+		}
+	}
+	return true;
 }
 
 static void discard_rt(const struct wire_plan *wire)
@@ -161,8 +185,10 @@ static void wire_rt(struct engine *engine, const struct wire_plan *wire, const s
 	if (wire->pacer) {
 		take_pacer_drops_rt(wire);
 	}
-	if (total > 0 && wire->pacer) {
+	if (total > 0 && wire->pacer && all_expected_rt(wire)) {
 		fill_paced_rt(wire, cycle);
+	} else if (total > 0 && wire->pacer) {
+		fill_paced_rest_rt(wire, cycle);
 	} else if (total > 0) {
 		lead_rt(wire, cycle->now_ns);
 		while (row_rt(wire, cycle->now_ns) > 0 || rows_rt(wire) > 0) {

@@ -221,6 +221,11 @@ struct pktring *engine_wire_ring(const struct wire *wire)
 	return wire->ring;
 }
 
+bool engine_wire_busy(const struct wire *wire)
+{
+	return wire->pacer && pacer_waiting(wire->pacer) > 0;
+}
+
 int64_t engine_wire_run_pacer(struct wire *wire, int64_t now)
 {
 	return wire->pacer ? pacer_run_rt(wire->pacer, now) : INT64_MAX;

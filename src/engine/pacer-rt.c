@@ -8,8 +8,10 @@ void pacer_schedule_rt(struct pacer *p, uint32_t n, int64_t due_ns)
 {
 	struct pacer_chunk chunk = {.due_ns = due_ns, .slots = n};
 
-	/* The queue holds more chunks than a ring holds rows; were it full, the slots would go with the next. */
+	/* The queue holds more chunks than two of the longest periods have rows. */
 	(void)spsc_push(&p->queue, &chunk);
+	p->last_due_ns = due_ns;
+	atomic_fetch_add_explicit(&p->scheduled, n, memory_order_relaxed);
 }
 
 static void kick_rt(struct pacer *p)
@@ -43,6 +45,7 @@ int64_t pacer_run_rt(struct pacer *p, int64_t now_ns)
 			break;
 		}
 		marked += pktring_tx_mark_rt(p->ring, p->next.slots);
+		atomic_fetch_add_explicit(&p->released, p->next.slots, memory_order_relaxed);
 		p->next.slots = 0;
 	}
 	if (marked > 0 || p->failed) {

@@ -57,6 +57,13 @@ int pacer_start(struct pacer *p, int priority, bool *ret_realtime)
 	return -r;
 }
 
+uint64_t pacer_waiting(const struct pacer *p)
+{
+	uint64_t released = atomic_load_explicit(&p->released, memory_order_relaxed);
+
+	return atomic_load_explicit(&p->scheduled, memory_order_relaxed) - released;
+}
+
 void pacer_free(struct pacer *p)
 {
 	if (!p) {

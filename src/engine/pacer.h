@@ -24,6 +24,9 @@ void pacer_free(struct pacer *pacer);
  */
 int pacer_start(struct pacer *pacer, int priority, bool *ret_realtime);
 
+/* Slots that wait to be due. Control thread. */
+uint64_t pacer_waiting(const struct pacer *pacer);
+
 /* RT: the next n slots of the ring are due at due_ns (CLOCK_MONOTONIC). RT safe. */
 void pacer_schedule_rt(struct pacer *pacer, uint32_t n, int64_t due_ns);
 /*

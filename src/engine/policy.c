@@ -6,18 +6,25 @@
 
 #include <errno.h>
 
+static unsigned blocks_of(uint32_t frames)
+{
+	return (frames + ETHLINK_BLOCK_FRAMES - 1) / ETHLINK_BLOCK_FRAMES;
+}
+
 /*
  * Without an xrun a callback may end almost a period late, and may wake up late besides: half a period,
- * and never less than 2 ms, on top of the period.
+ * and never less than 2 ms, on top of the period. Longer periods get what the box has room for, and the
+ * longest, which are paced anyway, half of that.
  */
-static unsigned auto_cushion_frames(uint32_t period, uint32_t rate_hz)
+static unsigned auto_cushion_blocks(uint32_t period, uint32_t rate_hz)
 {
-	unsigned slack = MAX(period / 2, rate_hz / 500);
+	unsigned period_blocks = blocks_of(period);
+	unsigned wanted = blocks_of(period + MAX(period / 2, rate_hz / 500));
 
-	if (period > POLICY_LATENCY_MAX_FRAMES - POLICY_LATENCY_MAX_FRAMES / 2 + 32) {
-		return POLICY_LATENCY_MAX_FRAMES / 2;
+	if (period_blocks > POLICY_FILL_MAX_BLOCKS / 2 + 4) {
+		return POLICY_FILL_MAX_BLOCKS / 2;
 	}
-	return MIN(period + slack, POLICY_LATENCY_MAX_FRAMES - period);
+	return MIN(wanted, POLICY_FILL_MAX_BLOCKS - period_blocks - 1);
 }
 
 int policy_make(uint32_t period, uint32_t rate_hz, int latency_frames, struct policy *ret_policy)
@@ -31,17 +38,16 @@ int policy_make(uint32_t period, uint32_t rate_hz, int latency_frames, struct po
 		(latency_frames < 0 || latency_frames > POLICY_LATENCY_MAX_FRAMES)) {
 		return -EINVAL;
 	}
-	cushion = latency_frames == POLICY_LATENCY_AUTO ? auto_cushion_frames(period, rate_hz) :
+	cushion = latency_frames == POLICY_LATENCY_AUTO ? auto_cushion_blocks(period, rate_hz) * ETHLINK_BLOCK_FRAMES :
 							  (unsigned)latency_frames;
 	/* Where the period is no multiple of a block, up to 7 frames of it wait here, not in the box. */
 	if (period % ETHLINK_BLOCK_FRAMES != 0) {
 		cushion += ETHLINK_BLOCK_FRAMES - 1;
 	}
-	ret_policy->lead_blocks =
-		MIN((cushion + ETHLINK_BLOCK_FRAMES - 1) / ETHLINK_BLOCK_FRAMES, (unsigned)POLICY_FILL_MAX_BLOCKS);
+	ret_policy->lead_blocks = MIN(blocks_of(cushion), (unsigned)POLICY_FILL_MAX_BLOCKS);
 	ret_policy->latency_frames = ret_policy->lead_blocks * ETHLINK_BLOCK_FRAMES;
 	ret_policy->burst_blocks = POLICY_FILL_MAX_BLOCKS - ret_policy->lead_blocks;
-	ret_policy->paced = ret_policy->burst_blocks < (period + ETHLINK_BLOCK_FRAMES - 1) / ETHLINK_BLOCK_FRAMES;
+	ret_policy->paced = ret_policy->burst_blocks < blocks_of(period);
 	/* Twice what one cycle can fill: the interface may still be busy with the cycle before. */
 	ret_policy->slots = 2 * (ret_policy->lead_blocks + period / ETHLINK_BLOCK_FRAMES + 2);
 	ret_policy->slots = MAX(ret_policy->slots, (unsigned)POLICY_SLOTS_MIN);

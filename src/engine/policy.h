@@ -12,6 +12,8 @@
 #define POLICY_DEPTH_BLOCKS 128
 /* Blocks that we let stand in a box: the depth less a margin for blocks of a cycle that came early. */
 #define POLICY_FILL_MAX_BLOCKS 120
+/* The same in sample frames, with a little less margin: for the end of a stream. */
+#define POLICY_ROOM_FRAMES (124 * 8)
 #define POLICY_LATENCY_AUTO (-1)
 /* Blocks of a fade-out that may go out at once, when a longer one is not possible (another period, freewheeling). */
 #define POLICY_FADE_BLOCKS 60

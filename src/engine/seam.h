@@ -30,6 +30,7 @@ struct dac_params {
 	uint32_t rate_hz;         /* made for this rate and this period: in a cycle of another, RT fades out */
 	uint32_t period_frames;
 	unsigned lead_blocks;     /* blocks of silence ahead of the audio */
+	bool paced;               /* a pacer spreads what is sent (policy.h) */
 	uint32_t fade_frames;     /* length of fades, at least 1 */
 	int64_t not_before_ns;    /* no start before (CLOCK_MONOTONIC): a probe may still be in the box */
 	uint8_t header[ETHLINK_HEADER_LEN];   /* template: addresses, magic, rate, depth, gains */

@@ -8,6 +8,8 @@
 #ifndef BENCH_JACK_BENCH_H
 #define BENCH_JACK_BENCH_H
 
+#include "histogram.h"
+
 #include <jack/jack.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,24 +18,6 @@
 #define JACK_BENCH_BOXES_MAX 64
 #define JACK_BENCH_CHANNELS 8
 #define JACK_BENCH_PORTS_MAX (JACK_BENCH_BOXES_MAX * JACK_BENCH_CHANNELS)
-
-/*
- * Durations. Below 128 ns each has its own bucket; from there on 128 buckets make a doubling, so that none
- * is wider than 0.8 %. The last one also takes whatever is too long for it, from some 18 minutes on.
- */
-#define HISTOGRAM_STEPS 128
-#define HISTOGRAM_BUCKETS (34 * HISTOGRAM_STEPS)
-
-struct histogram {
-	uint32_t count[HISTOGRAM_BUCKETS];
-	uint64_t total;
-	uint64_t max_ns;
-};
-
-/* RT safe. */
-void histogram_add_rt(struct histogram *h, uint64_t ns);
-/* What the given share (0..1) of all does not exceed, to a bucket's width. 0 where nothing was added. */
-uint64_t histogram_quantile_ns(const struct histogram *h, double share);
 
 struct jack_bench {
 	const char *program;

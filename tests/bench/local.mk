@@ -1,13 +1,27 @@
-# Benchmarks: `make bench-programs` builds them, tests/bench/run-bench.sh runs them side by side.
+# Benchmarks: `make bench-programs` builds them; `sudo make bench` runs the daemon beside the plain port of the
+# plugin and prints how they compare (BENCH_ARGS: options of tests/bench/run-bench.sh).
 EXTRA_PROGRAMS += tests/bench/bench-sample
 tests_bench_bench_sample_LDADD = $(DSP_LIBS) -lm
 bench_programs = tests/bench/bench-sample
 
+EXTRA_DIST += \
+	tests/bench/callback-timer.c \
+	tests/bench/run-bench.sh \
+	tests/bench/summary.jq
+
 if WITH_JACK
-jack_benches = tests/bench/plain-port tests/bench/jack-null tests/bench/jack-source
+jack_benches = \
+	tests/bench/jack-null \
+	tests/bench/jack-source \
+	tests/bench/null-box \
+	tests/bench/plain-port
 EXTRA_PROGRAMS += $(jack_benches)
-bench_programs += $(jack_benches)
-BENCH_JACK = tests/bench/jack-bench.c tests/bench/jack-bench.h
+bench_programs += $(jack_benches) tests/bench/callback-timer.so
+BENCH_JACK = \
+	tests/bench/histogram.c \
+	tests/bench/histogram.h \
+	tests/bench/jack-bench.c \
+	tests/bench/jack-bench.h
 
 tests_bench_plain_port_SOURCES = tests/bench/plain-port.c $(BENCH_JACK)
 tests_bench_plain_port_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS)
@@ -20,8 +34,20 @@ tests_bench_jack_null_LDADD = $(JACK_LIBS)
 tests_bench_jack_source_SOURCES = tests/bench/jack-source.c $(BENCH_JACK)
 tests_bench_jack_source_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS)
 tests_bench_jack_source_LDADD = $(JACK_LIBS) -lm
+
+tests_bench_null_box_SOURCES = tests/bench/null-box.c
+tests_bench_null_box_LDADD = libproto.a
+
+# Preloaded into whatever is measured.
+callback_timer_sources = $(srcdir)/tests/bench/callback-timer.c $(srcdir)/tests/bench/histogram.c
+tests/bench/callback-timer.so: $(callback_timer_sources) $(srcdir)/tests/bench/histogram.h
+	$(AM_V_CC)$(MKDIR_P) tests/bench && \
+		$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -I$(srcdir)/src $(WARN_CFLAGS) $(JACK_CFLAGS) -shared -fPIC \
+		-o $@ $(callback_timer_sources) -ldl
 endif
 
-.PHONY: bench-programs
+.PHONY: bench-programs bench
 bench-programs: $(bench_programs)
-CLEANFILES += $(EXTRA_PROGRAMS)
+bench: all bench-programs
+	BUILD='$(abs_builddir)' bash $(srcdir)/tests/bench/run-bench.sh $(BENCH_ARGS)
+CLEANFILES += $(EXTRA_PROGRAMS) tests/bench/callback-timer.so

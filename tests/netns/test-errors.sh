@@ -49,7 +49,7 @@ no_configuration() {
 same_box_twice() {
 	nt_config "[device one]" "model = dac8" "serial = 4" "[device two]" "model = dac8" "serial = 4"
 	daemon_says -c "$NT_CONF"
-	[ $? -eq 78 ] && said "ethlinkd.conf:[0-9]+: .*one" && said "serial"
+	[ $? -eq 78 ] && said "ethlinkd.conf:8: \[device two\]: .*\[device one\].*ethlinkd.conf:5"
 }
 
 missing_interface() {

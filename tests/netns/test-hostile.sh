@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib/netns.sh"
 
 start() {
-	nt_jackd 48000 64 && nt_emu emu --dac 0 --record "$NT_RECORDING" && nt_daemon && nt_wait_state stage online
+	nt_jackd 48000 256 && nt_emu emu --dac 0 --record "$NT_RECORDING" && nt_daemon && nt_wait_state stage online
 }
 
 spray() {

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib/netns.sh"
 
 start() {
-	nt_jackd 48000 64 && nt_emu emu --dac 0 --record "$NT_RECORDING" && nt_daemon && nt_wait_state stage online
+	nt_jackd 48000 256 && nt_emu emu --dac 0 --record "$NT_RECORDING" && nt_daemon && nt_wait_state stage online
 }
 
 # The music starts only when the disturbance is over: what the box played before was silence.
@@ -28,20 +28,20 @@ freewheeling() {
 }
 
 other_period() {
-	start && jack_tool jack_bufsize 256 && nt_wait_state stage online && feed
+	start && jack_tool jack_bufsize 128 && nt_wait_state stage online && feed
 }
 
 new_server() {
 	start || return 1
 	procs_stop jackd
-	nt_wait_state stage stopped && nt_jackd 48000 128 && nt_wait_state stage online 20 && feed
+	nt_wait_state stage stopped && nt_jackd 48000 512 && nt_wait_state stage online 20 && feed
 }
 
 # Another rate needs another server; the box follows.
 new_server_other_rate() {
 	start || return 1
 	procs_stop jackd
-	nt_wait_state stage stopped && nt_jackd 96000 128 && nt_wait_state stage online 20 && feed
+	nt_wait_state stage stopped && nt_jackd 96000 256 && nt_wait_state stage online 20 && feed
 }
 
 cable() {

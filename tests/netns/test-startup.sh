@@ -15,7 +15,7 @@ online() {
 }
 
 start_with() {
-	nt_jackd 48000 64 && nt_emu emu --dac 0 --record "$NT_RECORDING" --commands "$@"
+	nt_jackd 48000 256 && nt_emu emu --dac 0 --record "$NT_RECORDING" --commands "$@"
 }
 
 # The box is there when the daemon starts, in a state given by the emulator's options.

@@ -129,6 +129,12 @@ void sim_set_format(struct sim *sim, uint32_t rate_hz, uint32_t period)
 	backend_null_set_format(sim->backend, rate_hz, period);
 }
 
+void sim_set_format_now(struct sim *sim, uint32_t rate_hz, uint32_t period)
+{
+	sim_set_format(sim, rate_hz, period);
+	sim->origin_ns = sim->now_ns + NSEC_PER_MSEC;
+}
+
 void sim_run_dac(struct sim *sim, struct sim_box *sb, bool run)
 {
 	sb->params.run = run;
@@ -164,6 +170,7 @@ void sim_configure(struct sim *sim, int latency_frames, bool run)
 		sb->params.rate_hz = sim->rate_hz;
 		sb->params.period_frames = sim->period;
 		sb->params.lead_blocks = sim->policy.lead_blocks;
+		sb->params.paced = sim->policy.paced;
 		sb->params.fade_frames = sim->rate_hz / 100;
 		check(ethlink_encode_header(sb->params.header, ETHLINK_HEADER_LEN, ETHLINK_DAC8, mac, host_mac,
 			      &settings) == 0,

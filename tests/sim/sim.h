@@ -61,6 +61,8 @@ struct sim *sim_new(unsigned n_boxes, uint32_t rate_hz, uint32_t period, const d
 void sim_free(struct sim *sim);
 /* Another rate or period from now on, as the server announces it; then what the daemon does about it. */
 void sim_set_format(struct sim *sim, uint32_t rate_hz, uint32_t period);
+/* The same, but the next cycle begins at once, in the middle of the period that has begun. */
+void sim_set_format_now(struct sim *sim, uint32_t rate_hz, uint32_t period);
 /* Policy, ring and params for the present format; all boxes get a header with the settings; run or not. */
 void sim_configure(struct sim *sim, int latency_frames, bool run);
 void sim_run_dac(struct sim *sim, struct sim_box *sb, bool run);

@@ -175,14 +175,19 @@ static void test_hours_of_random_periods(void **state)
 	int64_t until = (e ? atoi(e) : 120) * 60 * NSEC_PER_SEC;
 	struct sim *sim = sim_new(1, 48000, 64, NULL);
 	struct pattern_source src = {0};
-	uint32_t seed = 20261120;
+	uint32_t seed = 20261120, period;
 
 	sim->source = play_pattern;
 	sim->user = &src;
 	sim_configure(sim, POLICY_LATENCY_AUTO, true);
 	while (sim->now_ns < until) {
 		play_stretch(sim, &src, 20 * NSEC_PER_SEC);
-		sim_set_format(sim, 48000, random_period(&seed));
+		period = random_period(&seed);
+		if (period == sim->period || (seed & 0x10000)) {
+			sim_set_format(sim, 48000, period);
+		} else {
+			sim_set_format_now(sim, 48000, period);
+		}
 		/* The server already runs with the new period while the daemon has not heard of it. */
 		sim_cycle(sim);
 		sim_cycle(sim);
@@ -346,6 +351,42 @@ static void test_fades_without_steps(void **state)
 		assert_true(probe.largest <= 0.5);
 		assert_true(probe.last == 0.0);
 		sim_free(sim);
+	}
+}
+
+/* The period changes at once from any to any other: the fade-out finds room in the box, and no block is lost. */
+static void test_period_changes_at_once(void **state)
+{
+	static const uint32_t periods[] = {16, 64, 100, 256, 512, 1024, 2048, 8192};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods); i++) {
+		for (unsigned j = 0; j < ARRAY_SIZE(periods); j++) {
+			struct sim *sim = sim_new(2, 48000, periods[i], NULL);
+			struct sim_box *sb = &sim->boxes[0];
+			struct level_probe probe = {0};
+
+			if (i == j) {
+				sim_free(sim);
+				continue;
+			}
+			sim->source = play_dc;
+			sb->on_block = watch_level;
+			sb->user = &probe;
+			sim_configure(sim, POLICY_LATENCY_AUTO, true);
+			sim_run(sim, NSEC_PER_SEC);
+			sim_set_format_now(sim, 48000, periods[j]);
+			sim_run(sim, 400 * NSEC_PER_MSEC);
+			assert_int_equal(engine_dac_mode(sb->dac), DAC_IDLE);
+			assert_false(engine_wire_busy(sim->wire));
+			sim_configure(sim, POLICY_LATENCY_AUTO, true);
+			sim_run(sim, NSEC_PER_SEC);
+			assert_int_equal(sim_status(sim, 0).counts.frames_lost, 0);
+			assert_int_equal(engine_dac_report(sb->dac)->drops_ring_full, 0);
+			assert_true(probe.nonzero_blocks > 5000);
+			/* From a period that fills the box to the brim there is room for few samples only. */
+			assert_true(probe.largest_step < 0.5 / (periods[i] == 512 ? 60 : periods[i] == 256 ? 380 : 440));
+			sim_free(sim);
+		}
 	}
 }
 
@@ -562,6 +603,7 @@ int main(void)
 		cmocka_unit_test(test_unsupported_sends_nothing),
 		cmocka_unit_test(test_freewheel),
 		cmocka_unit_test(test_fades_without_steps),
+		cmocka_unit_test(test_period_changes_at_once),
 		cmocka_unit_test(test_gains_one_by_one),
 		cmocka_unit_test(test_interface_fails),
 		cmocka_unit_test(test_ring_full),

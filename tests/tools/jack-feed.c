@@ -60,7 +60,8 @@ struct feed {
 	jack_nframes_t next_time;
 	bool time_known;
 	_Atomic size_t position;    /* frames since the start, lead-in included */
-	_Atomic unsigned skipped;   /* cycles of the server in which this client did not run */
+	_Atomic int skipped;        /* cycles of the server in which this client did not run */
+	_Atomic unsigned n_skipped_at;
 	_Atomic size_t skipped_at[EVENTS_MAX];
 	/* Written by libjack's notification thread. */
 	_Atomic unsigned xruns;
@@ -105,6 +106,22 @@ static void copy_material(const struct feed *f, float *dst, unsigned channel, si
 	}
 }
 
+/*
+ * A callback that runs late reads the frame time of the cycle after its own; the next one then sees it stand still.
+ * So steps back count, too, and only what remains was skipped.
+ */
+static void count_skipped_rt(struct feed *f, int cycles, size_t position)
+{
+	atomic_fetch_add_explicit(&f->skipped, cycles, memory_order_relaxed);
+	if (cycles > 0) {
+		unsigned k = atomic_fetch_add_explicit(&f->n_skipped_at, 1, memory_order_relaxed);
+
+		if (k < EVENTS_MAX) {
+			atomic_store_explicit(&f->skipped_at[k], position, memory_order_relaxed);
+		}
+	}
+}
+
 static int on_process(jack_nframes_t n, void *arg)
 {
 	struct feed *f = arg;
@@ -113,11 +130,7 @@ static int on_process(jack_nframes_t n, void *arg)
 	jack_nframes_t now = jack_last_frame_time(f->client);
 
 	if (running && f->time_known && now != f->next_time) {
-		unsigned k = atomic_fetch_add_explicit(&f->skipped, (now - f->next_time) / n, memory_order_relaxed);
-
-		if (k < EVENTS_MAX) {
-			atomic_store_explicit(&f->skipped_at[k], position, memory_order_relaxed);
-		}
+		count_skipped_rt(f, (int32_t)(now - f->next_time) / (int)n, position);
 	}
 	f->next_time = now + n;
 	f->time_known = running;
@@ -272,15 +285,16 @@ static void report(const struct feed *f)
 {
 	size_t position = atomic_load(&f->position);
 	size_t played = position > f->lead_frames ? position - f->lead_frames : 0;
-	unsigned skipped = atomic_load(&f->skipped), xruns = atomic_load(&f->xruns);
+	unsigned xruns = atomic_load(&f->xruns);
+	int skipped = atomic_load(&f->skipped);
 
 	if (played > f->material.frames) {
 		played = f->material.frames;
 	}
-	printf("{\"frames\": %zu, \"xruns\": %u, \"skipped_cycles\": %u, \"rate\": %u, \"period\": %u", played, xruns,
-		skipped, f->material.rate_hz, jack_get_buffer_size(f->client));
+	printf("{\"frames\": %zu, \"xruns\": %u, \"skipped_cycles\": %d, \"rate\": %u, \"period\": %u", played, xruns,
+		skipped > 0 ? skipped : 0, f->material.rate_hz, jack_get_buffer_size(f->client));
 	print_positions("xrun_frames", f, f->xrun_at, xruns);
-	print_positions("skipped_frames", f, f->skipped_at, skipped);
+	print_positions("skipped_frames", f, f->skipped_at, skipped > 0 ? atomic_load(&f->n_skipped_at) : 0);
 	printf("}\n");
 	fflush(stdout);
 }

@@ -74,7 +74,8 @@ static void check_messages(const struct messages *m, const char *const *want)
 		const char *bar = strchr(want[n], '|');
 		size_t len = bar ? (size_t)(bar - want[n]) : strlen(want[n]);
 
-		if (n >= m->n || strncmp(m->text[n], want[n], len) != 0 || (bar && !strstr(m->text[n] + len, bar + 1))) {
+		if (n >= m->n || strncmp(m->text[n], want[n], len) != 0 ||
+			(bar && !strstr(m->text[n] + len, bar + 1))) {
 			show(m);
 			fail_msg("message %u should be: %s", n, want[n]);
 		}
@@ -103,7 +104,8 @@ static void load_bad_len(const char *text, size_t len, const char *const *want)
 
 static void test_empty(void **state)
 {
-	static const char *const texts[] = {"", "\n", "\n\n# x\n ; y\n", "\xef\xbb\xbf", "\xef\xbb\xbf[daemon]", "[daemon]\r\n"};
+	static const char *const texts[] = {
+		"", "\n", "\n\n# x\n ; y\n", "\xef\xbb\xbf", "\xef\xbb\xbf[daemon]", "[daemon]\r\n"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		struct conf *conf = load_ok(texts[i]);
@@ -124,8 +126,10 @@ static void test_empty(void **state)
 
 static void test_daemon(void **state)
 {
-	struct conf *conf = load_ok("[daemon]\nbackend = pipewire\nclient-name = my.boxes-1\njack-server=second\n"
-		"interface = eth0.5\nlog-level = debug\nqdisc-bypass = on\nsocket-priority = 0\nfade = 1000\n");
+	struct conf *conf = load_ok(
+		"[daemon]\nbackend = pipewire\nclient-name = my.boxes-1\njack-server=second\n"
+		"interface = eth0.5\nlog-level = debug\nqdisc-bypass = on\nsocket-priority = 0\n"
+		"fade = 1000\n");
 
 	assert_int_equal(conf->backend, CONF_BACKEND_PIPEWIRE);
 	assert_string_equal(conf->client_name, "my.boxes-1");
@@ -142,11 +146,13 @@ static void test_daemon(void **state)
 
 static void test_device(void **state)
 {
-	struct conf *conf = load_ok("[daemon]\ninterface = eth7\n\n[device Stage_1-x]\nserial = 65535\nmodel = dac8\n"
+	struct conf *conf = load_ok(
+		"[daemon]\ninterface = eth7\n\n[device Stage_1-x]\nserial = 65535\nmodel = dac8\n"
 		"gain = -56,0,1,2,3,4,5,+24\nmute=yes,no,on,off,true,false,1,0\nlatency = 960\nmonitor = 1\n"
 		"labels = Main L, , Gr\xc3\xbc\xc3\x9f\x65;no comment ; comment\n"
 		"connect = ,system:capture_2, a b:c:d\n"
-		"[device mics]\nmodel = adc8\nserial = 0xfFfE\ninterface = eth1\ngain = 80\nphantom = yes, no\n");
+		"[device mics]\nmodel = adc8\nserial = 0xfFfE\ninterface = eth1\ngain = 80\n"
+		"phantom = yes, no\n");
 	const struct conf_device *d = &conf->devices[0];
 
 	assert_int_equal(conf->n_devices, 2);
@@ -199,12 +205,14 @@ static void test_lines(void **state)
 
 static void test_indented_unknown_key(void **state)
 {
-	load_bad(DAC "  phantoms = 1", "t:5: phantoms: unknown key in [device a]|model, serial, interface, gain");
+	load_bad(DAC "  phantoms = 1",
+		"t:5: phantoms: unknown key in [device a]|model, serial, interface, gain");
 }
 
 static void test_one_for_all(void **state)
 {
-	struct conf *conf = load_ok(DAC "gain=3\nmute=on\n[device b]\nmodel=adc8\nserial=1\ninterface=eth0\nphantom=on\n");
+	struct conf *conf = load_ok(
+		DAC "gain=3\nmute=on\n[device b]\nmodel=adc8\nserial=1\ninterface=eth0\nphantom=on\n");
 
 	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
 		assert_int_equal(conf->devices[0].gain_db[i], 3);
@@ -221,8 +229,8 @@ static void test_limits_are_allowed(void **state)
 	size_t len;
 
 	/* 32 devices, a name of 32 bytes, an interface of 15, a label of 63, a line of 4096 */
-	len = (size_t)sprintf(text, "[daemon]\ninterface = %015d\n[device %032d]\nmodel=dac8\nserial=0\nlabels=%063d\n",
-		1, 2, 3);
+	len = (size_t)sprintf(text,
+		"[daemon]\ninterface = %015d\n[device %032d]\nmodel=dac8\nserial=0\nlabels=%063d\n", 1, 2, 3);
 	for (int i = 1; i < CONF_DEVICES_MAX; i++) {
 		len += (size_t)sprintf(text + len, "[device d%d]\nmodel=dac8\nserial=%d\n", i, i);
 	}
@@ -280,25 +288,33 @@ static void test_bad_daemon(void **state)
 		{"backend = JACK", "backend: 'JACK' is not allowed"},
 		{"client-name = a:b", "client-name: 'a:b' is not allowed; write 1 to 32 letters, digits"},
 		{"client-name =", "client-name: '' is not allowed"},
-		{"client-name = 123456789012345678901234567890123", "client-name: '1234567890|1 to 32 letters"},
+		{"client-name = 123456789012345678901234567890123",
+			"client-name: '1234567890|1 to 32 letters"},
 		{"jack-server = a/b", "jack-server: 'a/b' is not allowed; write 1 to 63 letters, digits"},
-		{"interface = a/b", "interface: 'a/b' cannot be a network interface; a name has 1 to 15 bytes"},
+		{"interface = a/b",
+			"interface: 'a/b' cannot be a network interface; a name has 1 to 15 bytes"},
 		{"interface = a b", "interface: 'a b' cannot be a network interface"},
 		{"interface = a:1", "interface: 'a:1' cannot be a network interface"},
 		{"interface = ..", "interface: '..' cannot be a network interface"},
 		{"interface = ; x", "interface: '' cannot be a network interface"},
-		{"interface = 1234567890123456", "interface: '1234567890123456' cannot be a network interface"},
-		{"log-level = loud", "log-level: 'loud' is not allowed; write error, warning, notice, info or debug"},
-		{"qdisc-bypass = maybe", "qdisc-bypass: 'maybe' is not allowed; write yes, no, on, off, true, false, 1 or 0"},
+		{"interface = 1234567890123456",
+			"interface: '1234567890123456' cannot be a network interface"},
+		{"log-level = loud",
+			"log-level: 'loud' is not allowed; write error, warning, notice, info or debug"},
+		{"qdisc-bypass = maybe",
+			"qdisc-bypass: 'maybe' is not allowed; write yes, no, on, off, true, false, 1 or 0"},
 		{"qdisc-bypass = 2", "qdisc-bypass: '2' is not allowed"},
-		{"socket-priority = 7", "socket-priority: '7' is not allowed; write a whole number from 0 to 6"},
+		{"socket-priority = 7",
+			"socket-priority: '7' is not allowed; write a whole number from 0 to 6"},
 		{"socket-priority = -1", "socket-priority: '-1' is not allowed"},
 		{"socket-priority = 1x", "socket-priority: '1x' is not allowed"},
-		{"fade = 1001", "fade: '1001' is not allowed; write a whole number from 0 to 1000 (milliseconds)"},
+		{"fade = 1001",
+			"fade: '1001' is not allowed; write a whole number from 0 to 1000 (milliseconds)"},
 		{"fade = 4294967296", "fade: '4294967296' is not allowed"},
 		{"fade = 99999999999999999999", "fade: '99999999999999999999' is not allowed"},
-		{"gain = 3", "gain: unknown key in [daemon]; there are backend, client-name, jack-server, interface, "
-			"log-level, qdisc-bypass, socket-priority, fade"},
+		{"gain = 3",
+			"gain: unknown key in [daemon]; there are backend, client-name, jack-server, "
+			"interface, log-level, qdisc-bypass, socket-priority, fade"},
 	};
 
 	check_bad("[daemon]\n", 2, bad, ARRAY_SIZE(bad));
@@ -309,7 +325,8 @@ static void test_bad_dac(void **state)
 	static const struct bad bad[] = {
 		{"gain = 25", "gain: 25 dB is out of range; a dac8 takes -56 to 24 dB"},
 		{"gain = -57", "gain: -57 dB is out of range; a dac8 takes -56 to 24 dB"},
-		{"gain = 0,0,0,0,0,0,0,25", "gain: 25 dB for channel 8 is out of range; a dac8 takes -56 to 24 dB"},
+		{"gain = 0,0,0,0,0,0,0,25",
+			"gain: 25 dB for channel 8 is out of range; a dac8 takes -56 to 24 dB"},
 		{"gain = 1.5", "gain: '1.5' is not allowed; write a gain in whole dB"},
 		{"gain = 0,0,0,x,0,0,0,0", "gain: 'x' is not allowed; write a gain in whole dB"},
 		{"gain = ", "gain: '' is not allowed; write a gain in whole dB"},
@@ -326,17 +343,20 @@ static void test_bad_dac(void **state)
 		{"monitor = 3", "monitor: '3' is not allowed; write yes, no"},
 		{"labels = 1,2,3,4,5,6,7,8,9", "labels: 9 values; write up to eight separated by commas"},
 		{"labels = a, \xe4", "labels: '?' is not UTF-8 text"},
-		{"labels = \xc0\xaf", "labels: '?" "?' is not UTF-8 text"},
-		{"labels = \xed\xa0\x80", "labels: '?" "?" "?' is not UTF-8 text"},
-		{"labels = a\x01" "b", "labels: 'a?b' is not UTF-8 text, or has control characters"},
-		{"labels = a\xc2\x9b" "b", "labels: 'a?" "?b' is not UTF-8 text, or has control characters"},
+		{"labels = \xc0\xaf", "labels: '\?\?' is not UTF-8 text"},
+		{"labels = \xed\xa0\x80", "labels: '\?\?\?' is not UTF-8 text"},
+		{"labels = a\x01\x62",
+			"labels: 'a?b' is not UTF-8 text, or has control characters"},
+		{"labels = a\xc2\x9b\x62",
+			"labels: 'a\?\?b' is not UTF-8 text, or has control characters"},
 		{"labels = 1234567890123456789012345678901234567890123456789012345678901234",
 			"labels: '1234567|...' is too long: 64 bytes; a label has at most 63"},
 		{"connect = capture_1", "connect: 'capture_1' is not a port; write client:port"},
 		{"connect = :x", "connect: ':x' is not a port"},
 		{"connect = a:b, x:", "connect: 'x:' is not a port"},
 		{"connect = a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,", "connect: 9 values; write up to eight"},
-		{"colour = red", "colour: unknown key in [device a]; there are model, serial, interface, gain, mute, "
+		{"colour = red",
+			"colour: unknown key in [device a]; there are model, serial, interface, gain, mute, "
 			"phantom, latency, monitor, labels, connect"},
 		{"Gain = 3", "Gain: unknown key in [device a]"},
 		{"serial = 2", "serial: is given twice in [device a]; first in line 3"},
@@ -345,7 +365,7 @@ static void test_bad_dac(void **state)
 		{"= 3", "'' before the = is not a key; write KEY = VALUE"},
 		{"gain 1 = 3", "'gain 1' before the = is not a key"},
 		{"g:ain = 3", "'g:ain' before the = is not a key"},
-		{"\xff\xfe\x01 = 3", "'?" "?" "?' before the = is not a key"},
+		{"\xff\xfe\x01 = 3", "'\?\?\?' before the = is not a key"},
 		{"12345678901234567890123456789012345678901234567890123456789012345678901234567890 = 3",
 			"'12345678901234567890|...': unknown key"},
 	};
@@ -359,7 +379,8 @@ static void test_bad_adc(void **state)
 		{"gain = -1", "gain: -1 dB is out of range; an adc8 takes 0 to 80 dB"},
 		{"gain = 81", "gain: 81 dB is out of range; an adc8 takes 0 to 80 dB"},
 		{"phantom = 48", "phantom: '48' is not allowed; write yes"},
-		{"phantom = 1,0,1", "phantom: 3 values; write one for all channels, or two separated by a comma"},
+		{"phantom = 1,0,1",
+			"phantom: 3 values; write one for all channels, or two separated by a comma"},
 		{"monitor = no", "monitor: is not allowed in [device a]: an adc8"},
 	};
 
@@ -368,13 +389,15 @@ static void test_bad_adc(void **state)
 
 static void test_bad_serial(void **state)
 {
-	static const char *const serials[] = {"65536", "-1", "0x", "0x10000", "1e3", "", "4294967296", "ff", "+3", "0 1"};
+	static const char *const serials[] = {
+		"65536", "-1", "0x", "0x10000", "1e3", "", "4294967296", "ff", "+3", "0 1"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(serials); i++) {
 		char text[128], want[128];
 
 		sprintf(text, "[device a]\nmodel=dac8\ninterface=eth0\nserial = %s\n", serials[i]);
-		sprintf(want, "t:4: serial: '%s' is not allowed; write the box's serial number, 0 to 65535", serials[i]);
+		sprintf(want, "t:4: serial: '%s' is not allowed; write the box's serial number, 0 to 65535",
+			serials[i]);
 		load_bad(text, want);
 	}
 }
@@ -408,26 +431,30 @@ static void test_missing(void **state)
 static void test_bad_sections(void **state)
 {
 	load_bad("x = 3\n[daemon]\n", "t:1: x: stands before the first section");
-	load_bad("[demon]\nfoo = bar\n[nix]\n", "t:1: [demon]: unknown section; write [daemon] or [device NAME]",
+	load_bad("[demon]\nfoo = bar\n[nix]\n",
+		"t:1: [demon]: unknown section; write [daemon] or [device NAME]",
 		"t:3: [nix]: unknown section");
 	load_bad("[]\n[Daemon]\n", "t:1: []: unknown section", "t:2: [Daemon]: unknown section");
 	load_bad("[daemon x]\nfade = x\n", "t:1: [daemon x]: [daemon] takes no name", "t:2: fade: 'x'");
-	load_bad("[device]\n[device ]\nmodel = x\n", "t:1: [device]: a device needs a name", "t:2: [device]: a device",
-		"t:3: model: 'x'");
+	load_bad("[device]\n[device ]\nmodel = x\n", "t:1: [device]: a device needs a name",
+		"t:2: [device]: a device", "t:3: model: 'x'");
 	load_bad("[device a/b]\n[device a b]\n[device \xc3\xa4]\n",
-		"t:1: [device a/b]: this name is not allowed; write [device NAME] with 1 to 32 letters, digits, - and _",
+		"t:1: [device a/b]: this name is not allowed; write [device NAME] with 1 to 32 letters, "
+		"digits, - and _",
 		"t:2: [device a b]: this name", "t:3: [device \xc3\xa4]: this name");
-	load_bad("[device 123456789012345678901234567890123]\n", "t:1: [device 123456789012345678901234567890123]: this name");
+	load_bad("[device 123456789012345678901234567890123]\n",
+		"t:1: [device 123456789012345678901234567890123]: this name");
 	load_bad("[daemon\nfade = x\n[device a\n", "t:1: '[daemon': this section is not closed",
 		"t:3: '[device a': this section is not closed");
 	load_bad("[daemon] fade = 3\n", "t:1: [daemon]: 'fade = 3' behind the ] is not allowed");
-	load_bad("[daemon]\n[daemon]\nfade = x\n", "t:2: [daemon]: a second section of this name; the first is in line 1",
-		"t:3: fade: 'x'");
-	load_bad(DAC "[device a]\nmodel = x\n", "t:5: [device a]: a second section of this name; the first is in line 1",
-		"t:6: model: 'x'");
-	load_bad("\n\n[netvst reverb]\nrole = client\n", "t:3: [netvst reverb]: this version of ethlinkd has no NetVST support");
-	load_bad("[device a]\x01\n", "t:1: [device a]: '?' behind the ]", "t:1: model: is missing", "t:1: serial: is missing",
-		"t:1: interface: is missing");
+	load_bad("[daemon]\n[daemon]\nfade = x\n",
+		"t:2: [daemon]: a second section of this name; the first is in line 1", "t:3: fade: 'x'");
+	load_bad(DAC "[device a]\nmodel = x\n",
+		"t:5: [device a]: a second section of this name; the first is in line 1", "t:6: model: 'x'");
+	load_bad("\n\n[netvst reverb]\nrole = client\n",
+		"t:3: [netvst reverb]: this version of ethlinkd has no NetVST support");
+	load_bad("[device a]\x01\n", "t:1: [device a]: '?' behind the ]", "t:1: model: is missing",
+		"t:1: serial: is missing", "t:1: interface: is missing");
 }
 
 static void test_same_box(void **state)
@@ -435,8 +462,8 @@ static void test_same_box(void **state)
 	load_bad(DAC "[device b]\ninterface=eth0\nserial=0x1\nmodel=dac8\n",
 		"t:5: [device b]: the same box as [device a] in t:1: dac8 1 on eth0");
 	/* A box that is not known for certain is not the same as another one. */
-	load_bad(DAC "[device b]\ninterface=eth0\nserial=1\nmodel=dac8\nserial=x\n", "t:9: serial: is given twice",
-		"t:9: serial: 'x'");
+	load_bad(DAC "[device b]\ninterface=eth0\nserial=1\nmodel=dac8\nserial=x\n",
+		"t:9: serial: is given twice", "t:9: serial: 'x'");
 	load_bad("[daemon]\ninterface=eth0\n" DAC "[device b]\nserial=1\nmodel=dac8\n",
 		"t:7: [device b]: the same box as [device a] in t:3: dac8 1 on eth0");
 	/* The same number on another interface or of the other model is another box. */
@@ -452,14 +479,16 @@ static void test_too_many_devices(void **state)
 		sprintf(text + strlen(text), "[device d%d]\nmodel=dac8\nserial=%d\n", i, i);
 	}
 	strcat(text, "fade = x\n");
-	load_bad(text, "t:99: [device d32]: one device too many; there may be 32", "t:105: fade: unknown key");
+	load_bad(
+		text, "t:99: [device d32]: one device too many; there may be 32", "t:105: fade: unknown key");
 }
 
 static void test_bad_lines(void **state)
 {
 	static const char *const nul[] = {"t:2: the line has a NUL byte", "t:4: fade: 'x'", NULL};
 	static const char nul_text[] = "[daemon]\nfade = \0 3\n\nfade = x\n";
-	static const char *const utf16[] = {"t:1: the line has a NUL byte", "t:2: the line has a NUL byte", NULL};
+	static const char *const utf16[] = {
+		"t:1: the line has a NUL byte", "t:2: the line has a NUL byte", NULL};
 	static const char utf16_text[] = "[\0d\0a\0\n\0x\0";
 	char text[5000];
 
@@ -468,7 +497,8 @@ static void test_bad_lines(void **state)
 	sprintf(text, "[daemon]\nfade = %04091d\nfade = x\n", 0);
 	load_bad(text, "t:2: the line has 4098 bytes; 4096 are allowed", "t:3: fade: 'x'");
 	/* A byte order mark belongs to the beginning of a file. */
-	load_bad("[daemon]\n\xef\xbb\xbf" "fade = 3\n", "t:2: '\xef\xbb\xbf" "fade' before the = is not a key");
+	load_bad("[daemon]\n\357\273\277fade = 3\n",
+		"t:2: '\357\273\277fade' before the = is not a key");
 	/* A bare = and the last line without an end */
 	load_bad("[daemon]\n=", "t:2: '' before the = is not a key");
 }
@@ -570,16 +600,19 @@ static void check_round_trip(const char *text)
 static void test_round_trip(void **state)
 {
 	check_round_trip("");
-	check_round_trip("[daemon]\nbackend=jack\nclient-name=c\njack-server=s\ninterface=eth0\nlog-level=error\n"
+	check_round_trip(
+		"[daemon]\nbackend=jack\nclient-name=c\njack-server=s\ninterface=eth0\nlog-level=error\n"
 		"qdisc-bypass=1\nsocket-priority=2\nfade=0\n");
 	check_round_trip(DAC);
-	check_round_trip(DAC "gain=1,2,3,4,5,6,7,-8\nmute=0,0,0,0,0,0,0,1\nlatency=0\nmonitor=yes\nlabels=,,x\n"
-		"connect=a:b,,,,,,,c:d e\n");
+	check_round_trip(
+		DAC "gain=1,2,3,4,5,6,7,-8\nmute=0,0,0,0,0,0,0,1\nlatency=0\nmonitor=yes\nlabels=,,x\n"
+		    "connect=a:b,,,,,,,c:d e\n");
 	check_round_trip(DAC "labels=a=;b,#2 c;d\n");
 	check_round_trip(DAC "labels=#1,=\n");
 	check_round_trip(DAC "labels=a,;b, c\n");
 	check_round_trip(DAC "labels=a];b\n");
-	check_round_trip("[daemon]\ninterface=eth1\n" ADC "phantom=0,1\ngain=80\n[device z]\nmodel=dac8\nserial=9\n");
+	check_round_trip(
+		"[daemon]\ninterface=eth1\n" ADC "phantom=0,1\ngain=80\n[device z]\nmodel=dac8\nserial=9\n");
 }
 
 /* What starts a comment when printed must start one when read, however it is spaced. */
@@ -722,10 +755,12 @@ static void test_drop_ins(void **state)
 	struct messages m = {0};
 	struct conf *conf = NULL;
 
-	put(f, "e.conf", "[daemon]\nfade = 1\nlog-level = error\n[device a]\nmodel = dac8\nserial = 1\ngain = 1\n");
+	put(f, "e.conf",
+		"[daemon]\nfade = 1\nlog-level = error\n[device a]\nmodel = dac8\nserial = 1\ngain = 1\n");
 	make_folder(f, "e.conf.d");
 	put(f, "e.conf.d/20.conf", "[daemon]\nfade = 20\n[device a]\ngain = 20\n");
-	put(f, "e.conf.d/10.conf", "[device a]\n\ngain = 10\nmute = yes\n[device b]\nmodel = dac8\nserial = 2\n"
+	put(f, "e.conf.d/10.conf",
+		"[device a]\n\ngain = 10\nmute = yes\n[device b]\nmodel = dac8\nserial = 2\n"
 		"[daemon]\nfade = 10\ninterface = eth0\n");
 	put(f, "e.conf.d/30.conf~", "nonsense\n");
 	put(f, "e.conf.d/.40.conf", "nonsense\n");
@@ -741,7 +776,8 @@ static void test_drop_ins(void **state)
 	assert_string_equal(conf->devices[0].interface, "eth0");
 	assert_string_equal(conf->devices[0].where.file, f->conf);
 	assert_int_equal(conf->devices[0].where.line, 4);
-	assert_string_equal(conf->devices[0].where_key[CONF_DEVICE_GAIN].file + strlen(f->path), "/e.conf.d/20.conf");
+	assert_string_equal(
+		conf->devices[0].where_key[CONF_DEVICE_GAIN].file + strlen(f->path), "/e.conf.d/20.conf");
 	assert_int_equal(conf->devices[0].where_key[CONF_DEVICE_GAIN].line, 4);
 	assert_string_equal(conf->devices[1].name, "b");
 	conf_free(conf);
@@ -751,7 +787,8 @@ static void test_drop_in_errors(void **state)
 {
 	struct folder *f = *state;
 
-	put(f, "e.conf", "[daemon]\ninterface=eth0\n[device a]\nmodel = dac8\nserial = 1\ngain = 99\nphantom = no\n");
+	put(f, "e.conf",
+		"[daemon]\ninterface=eth0\n[device a]\nmodel = dac8\nserial = 1\ngain = 99\nphantom = no\n");
 	make_folder(f, "e.conf.d");
 	make_folder(f, "e.conf.d/05.conf");
 	put(f, "e.conf.d/10.conf", "\n[device a]\ngain = -77\ngain = 3\nlatency = x\n[device a]\n");
@@ -827,7 +864,8 @@ static void check_one_key(char **lines, unsigned n, unsigned heading, unsigned k
 	for (unsigned i = heading + 1; i < n && !strchr("[", lines[i][0]) && lines[i][1] != '['; i++) {
 		const char *s = switched_off(lines[i]);
 		bool needed = s && device &&
-			(strncmp(s, "model", 5) == 0 || strncmp(s, "serial", 6) == 0 || strncmp(s, "interface", 9) == 0);
+			      (strncmp(s, "model", 5) == 0 || strncmp(s, "serial", 6) == 0 ||
+				      strncmp(s, "interface", 9) == 0);
 
 		if (s && (needed || i == key)) {
 			sprintf(text + strlen(text), "%s\n", s);
@@ -987,7 +1025,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_largest_file, folder_setup, folder_teardown),
 		cmocka_unit_test_setup_teardown(test_drop_ins, folder_setup, folder_teardown),
 		cmocka_unit_test_setup_teardown(test_drop_in_errors, folder_setup, folder_teardown),
-		cmocka_unit_test_setup_teardown(test_drop_in_overrides_wrong_gain, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_drop_in_overrides_wrong_gain, folder_setup, folder_teardown),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_example_defaults),
 		cmocka_unit_test(test_all_keys_are_documented),

@@ -70,7 +70,8 @@ static void *serve(void *data)
 	}
 	if (sd_id128_randomize(&id) < 0 || sd_bus_new(&bus) < 0 || sd_bus_set_fd(bus, fd, fd) < 0 ||
 		sd_bus_set_server(bus, 1, id) < 0 ||
-		sd_bus_add_object(bus, NULL, "/org/ethlinkd1", get_status, server) < 0 || sd_bus_start(bus) < 0) {
+		sd_bus_add_object(bus, NULL, "/org/ethlinkd1", get_status, server) < 0 ||
+		sd_bus_start(bus) < 0) {
 		abort();
 	}
 	do {
@@ -124,7 +125,8 @@ static int add_array(sd_bus_message *m, const char *name, const char *type, cons
 	char signature[] = {'a', type[0], '\0'};
 	int r;
 
-	if ((r = sd_bus_message_open_container(m, 'e', "sv")) < 0 || (r = sd_bus_message_append(m, "s", name)) < 0 ||
+	if ((r = sd_bus_message_open_container(m, 'e', "sv")) < 0 ||
+		(r = sd_bus_message_append(m, "s", name)) < 0 ||
 		(r = sd_bus_message_open_container(m, 'v', signature)) < 0 ||
 		(r = sd_bus_message_append_array(m, type[0], items, size)) < 0 ||
 		(r = sd_bus_message_close_container(m)) < 0) {
@@ -137,8 +139,8 @@ static int add_mute(sd_bus_message *m, const int mute[8])
 {
 	int r;
 
-	r = sd_bus_message_append(m, "{sv}", "mute", "ab", 8, mute[0], mute[1], mute[2], mute[3], mute[4], mute[5],
-		mute[6], mute[7]);
+	r = sd_bus_message_append(m, "{sv}", "mute", "ab", 8, mute[0], mute[1], mute[2], mute[3], mute[4],
+		mute[5], mute[6], mute[7]);
 	return r;
 }
 
@@ -146,8 +148,9 @@ static int begin_reply(sd_bus_message *m, int connected)
 {
 	int r;
 
-	if ((r = sd_bus_message_append(m, "a{sv}", 6, "version", "s", "0.1.0", "backend", "s", "jack", "connected", "b",
-		connected, "sample_rate", "u", 48000, "period", "u", 64, "xruns", "t", UINT64_C(3))) < 0) {
+	if ((r = sd_bus_message_append(m, "a{sv}", 6, "version", "s", "0.1.0", "backend", "s", "jack",
+		     "connected", "b", connected, "sample_rate", "u", 48000, "period", "u", 64, "xruns", "t",
+		     UINT64_C(3))) < 0) {
 		return r;
 	}
 	return sd_bus_message_open_container(m, 'a', "(a{sv})");
@@ -192,7 +195,8 @@ static int fill_one(sd_bus_message *m)
 {
 	int r;
 
-	if ((r = begin_reply(m, 1)) < 0 || (r = add_device(m, "stage", "enp3s0", "online")) < 0 || (r = end_device(m)) < 0) {
+	if ((r = begin_reply(m, 1)) < 0 || (r = add_device(m, "stage", "enp3s0", "online")) < 0 ||
+		(r = end_device(m)) < 0) {
 		return r;
 	}
 	return sd_bus_message_close_container(m);
@@ -230,7 +234,8 @@ static void check_json(fill_fn fill, const char *want)
 	"  \"sample_rate\": 48000,\n  \"period\": 64,\n  \"xruns\": 3,\n"
 #define DEVICE_JSON(name) \
 	"    {\n      \"name\": \"" name "\",\n      \"model\": \"dac8\",\n      \"serial\": 65535,\n" \
-	"      \"mac\": \"00:e8:da:c0:ff:ff\",\n      \"interface\": \"enp3s0\",\n      \"state\": \"online\",\n" \
+	"      \"mac\": \"00:e8:da:c0:ff:ff\",\n      \"interface\": \"enp3s0\",\n" \
+	"      \"state\": \"online\",\n" \
 	"      \"gain_db\": [0, -56, 24, 1, 2, 3, 4, 5],\n" \
 	"      \"mute\": [false, true, false, false, false, false, false, true],\n" \
 	"      \"peak_dbfs\": [-12.3, null, 0.0, 0.0, 1.1, -100.0, null, null],\n" \
@@ -246,8 +251,8 @@ static void test_json(void **state)
 /* The devices bare, without a structure around each. */
 static int fill_bare(sd_bus_message *m)
 {
-	return sd_bus_message_append(m, "a{sv}aa{sv}", 1, "version", "s", "1", 2, 1, "name", "s", "a", 2, "name", "s", "b",
-		"state", "s", "online");
+	return sd_bus_message_append(m, "a{sv}aa{sv}", 1, "version", "s", "1", 2, 1, "name", "s", "a", 2,
+		"name", "s", "b", "state", "s", "online");
 }
 
 static void test_bare_devices(void **state)
@@ -295,8 +300,9 @@ static int fill_unknown(sd_bus_message *m)
 {
 	int r;
 
-	if ((r = sd_bus_message_append(m, "a{sv}", 5, "later", "s", "x\"\\\n\xc3\xa4\xf0\x9f\x8e\xb5", "devices", "u", 1,
-		"version", "s", "9", "version", "s", "10", "a\"b", "y", 255)) < 0 ||
+	if ((r = sd_bus_message_append(m, "a{sv}", 6, "later", "s", "x\"\\\n\xc3\xa4\xf0\x9f\x8e\xb5",
+		     "devices", "u", 1, "version", "s", "9", "version", "s", "10", "a\"b", "y", 255,
+		     "later", "u", 2)) < 0 ||
 		(r = sd_bus_message_open_container(m, 'a', "(a{sv})")) < 0 ||
 		(r = add_device(m, "stage", "enp3s0", "online")) < 0 ||
 		(r = sd_bus_message_append(m, "{sv}", "n16", "n", -7)) < 0 ||
@@ -316,20 +322,22 @@ static int fill_unknown(sd_bus_message *m)
 static void test_json_unknown(void **state)
 {
 	check_json(fill_unknown,
-		"{\n  \"version\": \"9\",\n  \"backend\": null,\n  \"connected\": null,\n  \"sample_rate\": null,\n"
-		"  \"period\": null,\n  \"xruns\": null,\n"
-		"  \"later\": \"x\\\"\\\\\\u000a\\u00e4\\ud83c\\udfb5\",\n  \"a\\\"b\": 255,\n  \"devices\": [\n"
-		DEVICE_JSON("stage") ",\n      \"n16\": -7,\n      \"x64\": -9223372036854775808,\n"
-		"      \"strings\": [\"p\", \"q\"],\n      \"none\": [],\n      \"double\": 0.1,\n      \"path\": \"/a\"\n"
-		"    }\n  ]\n}\n");
+		"{\n  \"version\": \"9\",\n  \"backend\": null,\n  \"connected\": null,\n"
+		"  \"sample_rate\": null,\n  \"period\": null,\n  \"xruns\": null,\n"
+		"  \"later\": \"x\\\"\\\\\\u000a\\u00e4\\ud83c\\udfb5\",\n  \"a\\\"b\": 255,\n"
+		"  \"devices\": [\n" DEVICE_JSON("stage") ",\n"
+		"      \"n16\": -7,\n      \"x64\": -9223372036854775808,\n"
+		"      \"strings\": [\"p\", \"q\"],\n      \"none\": [],\n      \"double\": 0.1,\n"
+		"      \"path\": \"/a\"\n    }\n  ]\n}\n");
 }
 
 static int fill_two(sd_bus_message *m)
 {
 	int r;
 
-	if ((r = begin_reply(m, 1)) < 0 || (r = add_device(m, "a", "enp3s0", "online")) < 0 || (r = end_device(m)) < 0 ||
-		(r = add_device(m, "b", "enp3s0", "online")) < 0 || (r = end_device(m)) < 0) {
+	if ((r = begin_reply(m, 1)) < 0 || (r = add_device(m, "a", "enp3s0", "online")) < 0 ||
+		(r = end_device(m)) < 0 || (r = add_device(m, "b", "enp3s0", "online")) < 0 ||
+		(r = end_device(m)) < 0) {
 		return r;
 	}
 	return sd_bus_message_close_container(m);
@@ -420,8 +428,8 @@ static int fill_peaks(sd_bus_message *m)
 		(r = end_device(m)) < 0 || (r = sd_bus_message_open_container(m, 'r', "a{sv}")) < 0 ||
 		(r = sd_bus_message_open_container(m, 'a', "{sv}")) < 0 ||
 		(r = add_array(m, "peak_dbfs", "d", zero, sizeof(zero))) < 0 ||
-		(r = sd_bus_message_append(m, "{sv}", "frames_dropped", "t", UINT64_MAX)) < 0 || (r = end_device(m)) < 0 ||
-		(r = sd_bus_message_open_container(m, 'r', "a{sv}")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "frames_dropped", "t", UINT64_MAX)) < 0 ||
+		(r = end_device(m)) < 0 || (r = sd_bus_message_open_container(m, 'r', "a{sv}")) < 0 ||
 		(r = sd_bus_message_open_container(m, 'a', "{sv}")) < 0 ||
 		(r = add_array(m, "peak_dbfs", "d", silent, sizeof(silent))) < 0 || (r = end_device(m)) < 0) {
 		return r;
@@ -443,15 +451,16 @@ static void test_text_peaks(void **state)
 
 static int fill_states(sd_bus_message *m)
 {
-	static const char *const states[] = {"online", "searching", "no-interface", "link-down", "taken-over", "unsupported",
-		"stopped", "dancing"};
+	static const char *const states[] = {"online", "searching", "no-interface", "link-down", "taken-over",
+		"unsupported", "stopped", "dancing"};
 	int r;
 
 	if ((r = begin_reply(m, 0)) < 0) {
 		return r;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		if ((r = add_device(m, states[i], "enx001122334455", states[i])) < 0 || (r = end_device(m)) < 0) {
+		if ((r = add_device(m, states[i], "enx001122334455", states[i])) < 0 ||
+			(r = end_device(m)) < 0) {
 			return r;
 		}
 	}
@@ -513,9 +522,12 @@ static void test_text_wide(void **state)
 
 	check_width(text);
 	assert_null(strchr(text, '\033'));
-	assert_non_null(strstr(text, "\nNAME\n  BOX         INTERFACE        STATE        LATENCY  DROPPED PEAK dB\n"
-		"12345678901234567890123456789012\n  dac8 65535  enx001122334455  link down     1.5 ms       17     inf\n"));
-	assert_non_null(strstr(text, "\nb?[31m\n  dac8 65535  enp3s0           online?       1.5 ms       17     inf\n"));
+	assert_non_null(strstr(text,
+		"\nNAME\n  BOX         INTERFACE        STATE        LATENCY  DROPPED PEAK dB\n"
+		"12345678901234567890123456789012\n"
+		"  dac8 65535  enx001122334455  link down     1.5 ms       17     inf\n"));
+	assert_non_null(strstr(
+		text, "\nb?[31m\n  dac8 65535  enp3s0           online?       1.5 ms       17     inf\n"));
 	free(text);
 }
 
@@ -712,7 +724,8 @@ static void test_left_over_socket(void **state)
 	place_listen(p);
 	close(p->listener);
 	p->listener = -1;
-	snprintf(want, sizeof(want), "ethlinkd does not run any more: nobody listens at %s; start it", p->path);
+	snprintf(want, sizeof(want), "ethlinkd does not run any more: nobody listens at %s; start it",
+		p->path);
 	check_open(CLIENT_SOCKET, p->path, -ECONNREFUSED, want);
 	if (access("/run/ethlinkd/control", F_OK) != 0) {
 		check_open(CLIENT_SEARCH, NULL, -ECONNREFUSED, want);
@@ -741,7 +754,8 @@ static void test_search_finds(void **state)
 	server_start(&server, fill_two, p->listener, true);
 	assert_int_equal(client_open(&client, CLIENT_SEARCH, NULL, PATIENCE_MS, error), 0);
 	assert_true(client_call(&client, "NoSuchMethod", &reply, error) < 0);
-	assert_memory_equal(error, "ethlinkd refused NoSuchMethod: ", strlen("ethlinkd refused NoSuchMethod: "));
+	assert_memory_equal(
+		error, "ethlinkd refused NoSuchMethod: ", strlen("ethlinkd refused NoSuchMethod: "));
 	assert_int_equal(client_call(&client, "GetStatus", &reply, error), 0);
 	assert_int_equal(status_read(reply, &status), 0);
 	assert_int_equal(status.n_devices, 2);

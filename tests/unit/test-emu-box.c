@@ -23,7 +23,7 @@
 #define MS NSEC_PER_MSEC
 #define S NSEC_PER_SEC
 #define SERIAL 0x0102
-#define WIRE_NS (344 * 80)        /* an audio frame on the box's link */
+#define WIRE_NS (344 * 80) /* an audio frame on the box's link */
 #define START_UP_NS (2 * (BOX_CLOCK_NS + BOX_RESTART_NS) + 8 * BOX_GAIN_NS)
 #define MAX_SENT 64
 
@@ -212,7 +212,10 @@ static void test_power_up(void **state)
 	}
 	assert_memory_equal(r->sent[0].bytes, broadcast, 6);
 	assert_memory_equal(r->sent[0].bytes + 6, "\x00\xe8\xda\xc0\x01\x02\x08\x00\x45", 9);
-	assert_non_null(memmem(r->sent[0].bytes, r->sent[0].len, "\x0c\x0c" "ETH8DAC00000", 14));
+	assert_non_null(memmem(r->sent[0].bytes, r->sent[0].len,
+		"\x0c\x0c"
+		"ETH8DAC00000",
+		14));
 	assert_memory_equal(r->sent[0].bytes + 42 + 28, "\x00\xe8\xda\xc0\x01\x02", 6);
 	assert_int_equal(status(r).counts.replies, 0);
 	assert_int_equal(r->turns, 0);
@@ -272,7 +275,8 @@ static void test_start_up_loss(void **state)
 	box_advance(r->b, 90 * MS);
 	s = status(r);
 	assert_in_range(s.counts.frames_lost, 75, 85);
-	/* All that came while the box was deaf and the ten that waited are still in the queue: that is its latency now. */
+	/* All that came while the box was deaf and the ten that waited are still in the queue: that is its
+	 * latency now. */
 	assert_in_range(s.queue, 9, 12);
 	rig_free(r);
 
@@ -350,7 +354,8 @@ static void test_queue_full(void **state)
 	assert_int_equal(status(r).counts.frames_lost, 0);
 	box_advance(r->b, last_ns);
 	s = status(r);
-	/* Eight in the queue, one in the hands of the waiting task, ten behind it, and one more for each that was played. */
+	/* Eight in the queue, one in the hands of the waiting task, ten behind it, and one more for each that
+	 * was played. */
 	assert_int_equal(s.queue, 8);
 	assert_int_equal(s.waiting, 10);
 	assert_int_equal(s.counts.frames_received - 1, 19 + s.counts.blocks_played - before);
@@ -429,7 +434,10 @@ static void test_host_adoption(void **state)
 	assert_int_equal(r->n_sent, 1);
 	assert_int_equal(r->sent[0].len, 64);
 	assert_memory_equal(r->sent[0].bytes, host_a, 6);
-	assert_memory_equal(r->sent[0].bytes + 6, "\x00\xe8\xda\xc0\x01\x02\x08\x02" "ETH8DAC\x01\x10", 17);
+	assert_memory_equal(r->sent[0].bytes + 6,
+		"\x00\xe8\xda\xc0\x01\x02\x08\x02"
+		"ETH8DAC\x01\x10",
+		17);
 	assert_int_equal(r->sent[0].bytes[40], 0);
 	/* Reserved bytes alone are not noticed, ... */
 	r->reserved = 0x5a;
@@ -653,7 +661,8 @@ static void test_drift(void **state)
 	struct box_status s = status(r);
 
 	(void)state;
-	/* The box is faster: 0.12 blocks a second, so one is missing every 8.33 s, once the cushion is used up. */
+	/* The box is faster: 0.12 blocks a second, so one is missing every 8.33 s, once the cushion is used
+	 * up. */
 	assert_in_range(s.counts.zero_blocks_mid_audio, 5, 8);
 	assert_int_equal(s.counts.zero_blocks_after_audio, s.counts.zero_blocks_mid_audio);
 	assert_int_equal(s.counts.frames_lost, 0);
@@ -722,7 +731,8 @@ static void test_zero_blocks(void **state)
 	(void)state;
 	send_silence(r, 1 * MS);
 	box_advance(r->b, 101 * MS);
-	/* Nothing to play since its one block of silence; before that, while the gains were set, it does not count. */
+	/* Nothing to play since its one block of silence; before that, while the gains were set, it does not
+	 * count. */
 	s = status(r);
 	assert_int_equal(r->empty_turns - s.counts.zero_blocks, 8 * BOX_GAIN_NS / 166667);
 	assert_in_range(s.counts.zero_blocks, 400, 600);
@@ -810,7 +820,8 @@ static void test_loss(void **state)
 		box_advance(r->b, 5 * S);
 		lost[i] = status(r).counts.frames_lost_wire;
 		assert_in_range(lost[i], 1850, 2150);
-		assert_int_equal(status(r).counts.frames_received + status(r).counts.frames_lost + lost[i], 20000);
+		assert_int_equal(
+			status(r).counts.frames_received + status(r).counts.frames_lost + lost[i], 20000);
 		rig_free(r);
 	}
 	assert_int_equal(lost[0], lost[1]);
@@ -960,7 +971,12 @@ static void test_preset(void **state)
 static void test_config_is_checked(void **state)
 {
 	static const struct box_config bad[] = {
-		{.ppm = 1e6}, {.rc_ppm = -1e6}, {.loss = 1.1}, {.loss = -0.1}, {.jitter_ns = -1}, {.ppm = __builtin_nan("")},
+		{.ppm = 1e6},
+		{.rc_ppm = -1e6},
+		{.loss = 1.1},
+		{.loss = -0.1},
+		{.jitter_ns = -1},
+		{.ppm = __builtin_nan("")},
 	};
 	struct box *b;
 
@@ -1020,6 +1036,13 @@ static void test_pattern(void **state)
 	audio[4 * 13] ^= 1;
 	assert_false(pattern_check_block(&p, audio));
 	assert_int_equal(p.garbled, 1);
+	/* Or all channels of a frame are. */
+	encode_pattern(audio, 36);
+	for (unsigned c = 0; c < 8; c++) {
+		audio[4 * c] ^= 1;
+	}
+	assert_false(pattern_check_block(&p, audio));
+	assert_int_equal(p.garbled, 2);
 	/* The frame with a channel that happens to be zero is not silence. */
 	pattern_check_init(&p);
 	encode_pattern(audio, 0x100000);
@@ -1050,9 +1073,23 @@ static void test_serials(void **state)
 static void test_commands(void **state)
 {
 	static const char *const bad[] = {
-		"dance", "off", "off x", "off 1 2", "status 1", "preset", "preset 1 rate=47999", "preset 1 depth=0",
-		"preset 1 depth=129", "preset 1 gain=25", "preset 1 gain=1,2", "preset 1 gain=1,2,3,4,5,6,7,8,9",
-		"preset 1 gain=", "preset 1 host=1", "preset 1 volume=3", "preset 1 rate", "on all,1",
+		"dance",
+		"off",
+		"off x",
+		"off 1 2",
+		"status 1",
+		"preset",
+		"preset 1 rate=47999",
+		"preset 1 depth=0",
+		"preset 1 depth=129",
+		"preset 1 gain=25",
+		"preset 1 gain=1,2",
+		"preset 1 gain=1,2,3,4,5,6,7,8,9",
+		"preset 1 gain=",
+		"preset 1 host=1",
+		"preset 1 volume=3",
+		"preset 1 rate",
+		"on all,1",
 		"preset 1 host=02:00:00:00:00:0g",
 	};
 	struct command c;
@@ -1066,7 +1103,10 @@ static void test_commands(void **state)
 	assert_true(c.kind == COMMAND_OFF && c.all);
 	assert_int_equal(command_parse("", &c, error), 0);
 	assert_int_equal(c.kind, COMMAND_NONE);
-	assert_int_equal(command_parse("preset 7 rate=96000 depth=5 gain=-56,mute,3,4,5,6,7,24 host=02:aB:00:00:00:09", &c, error), 0);
+	assert_int_equal(
+		command_parse("preset 7 rate=96000 depth=5 gain=-56,mute,3,4,5,6,7,24 host=02:aB:00:00:00:09",
+			&c, error),
+		0);
 	assert_true(c.kind == COMMAND_PRESET && !c.all && serials_has(&c.serials, 7));
 	assert_int_equal(c.settings.rate_code, 3);
 	assert_int_equal(c.settings.depth, 5);

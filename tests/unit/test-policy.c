@@ -27,6 +27,9 @@ static void test_every_period(void **state)
 			} else {
 				assert_true(p.lead_blocks + blocks <= POLICY_FILL_MAX_BLOCKS);
 			}
+			if (period <= 512) {
+				assert_false(p.paced);
+			}
 			assert_true(p.slots >= 2 * (p.lead_blocks + period / 8));
 			assert_true(p.slots >= POLICY_SLOTS_MIN);
 			/* A callback that ends as late as it may without an xrun finds the box still playing. */
