@@ -166,6 +166,6 @@ void backend_null_set_freewheel(struct backend *b, bool freewheel);
 /* As if the server had reported an xrun. */
 void backend_null_xrun(struct backend *b);
 /* One cycle, on the caller's thread. */
-void backend_null_cycle(struct backend *b, int64_t start_ns, int64_t now_ns);
+void backend_null_cycle(struct backend *b, int64_t now_ns);
 
 #endif

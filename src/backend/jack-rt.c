@@ -8,21 +8,6 @@ static void get_buffers_rt(struct backend_group *group, jack_nframes_t nframes)
 	}
 }
 
-/* JACK's microseconds are CLOCK_MONOTONIC's; where they are not (another clock source), now must do. */
-static int64_t cycle_start_rt(struct jack_backend *j, int64_t now)
-{
-	jack_nframes_t frames;
-	jack_time_t start_us, next_us;
-	int64_t start;
-	float period_us;
-
-	if (jack_get_cycle_times(j->client, &frames, &start_us, &next_us, &period_us) != 0) {
-		return now;
-	}
-	start = (int64_t)start_us * NSEC_PER_USEC;
-	return start <= now && now - start < NSEC_PER_SEC ? start : now;
-}
-
 int jack_backend_process_rt(jack_nframes_t nframes, void *data)
 {
 	struct jack_backend *j = data;
@@ -35,7 +20,6 @@ int jack_backend_process_rt(jack_nframes_t nframes, void *data)
 		.freewheel = atomic_load_explicit(&j->freewheel, memory_order_relaxed),
 	};
 
-	cycle.start_ns = cycle_start_rt(j, cycle.now_ns);
 	if (table) {
 		for (unsigned i = 0; i < table->n_groups; i++) {
 			get_buffers_rt(table->groups[i], nframes);

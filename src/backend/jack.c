@@ -199,35 +199,30 @@ static void set_table(struct jack_backend *j, struct jack_table *table)
 	}
 }
 
+static void unregister_port(struct jack_backend *j, jack_port_t *port)
+{
+	if (port) {
+		(void)jack_remove_properties(j->client, jack_port_uuid(port));
+		(void)jack_port_unregister(j->client, port);
+	}
+}
+
 static void free_group(struct jack_backend *j, struct backend_group *group, bool unregister)
 {
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-		if (unregister && group->in[k]) {
-			jack_port_unregister(j->client, group->in[k]);
-		}
-		if (unregister && group->out[k]) {
-			jack_port_unregister(j->client, group->out[k]);
+		if (unregister) {
+			unregister_port(j, group->in[k]);
+			unregister_port(j, group->out[k]);
 		}
 		free(group->connect[k]);
 	}
 	free(group);
 }
 
-static int set_property(struct jack_backend *j, jack_uuid_t uuid, const char *key, const char *value,
-	const char *type)
-{
-	char *old_value = NULL;
-	char *old_type = NULL;
-
-	/* What the user has set by hand stays. */
-	if (jack_get_property(uuid, key, &old_value, &old_type) == 0) {
-		jack_free(old_value);
-		jack_free(old_type);
-		return 0;
-	}
-	return jack_set_property(j->client, uuid, key, value, type);
-}
-
+/*
+ * Set once, when the port is registered; whatever the user changes afterwards stays. JACK uses the ids of
+ * ports again, so what stands there before is another port's.
+ */
 static void set_metadata(struct jack_backend *j, jack_port_t *port, unsigned order, const char *label,
 	const char *suffix)
 {
@@ -235,10 +230,12 @@ static void set_metadata(struct jack_backend *j, jack_port_t *port, unsigned ord
 	char text[128];
 
 	snprintf(text, sizeof(text), "%u", order);
-	(void)set_property(j, uuid, ORDER_KEY, text, ORDER_TYPE);
+	(void)jack_set_property(j->client, uuid, ORDER_KEY, text, ORDER_TYPE);
 	if (label) {
 		snprintf(text, sizeof(text), "%s%s", label, suffix);
-		(void)set_property(j, uuid, JACK_METADATA_PRETTY_NAME, text, "text/plain");
+		(void)jack_set_property(j->client, uuid, JACK_METADATA_PRETTY_NAME, text, "text/plain");
+	} else {
+		(void)jack_remove_property(j->client, uuid, JACK_METADATA_PRETTY_NAME);
 	}
 }
 

@@ -211,13 +211,12 @@ void backend_null_xrun(struct backend *b)
 	post(null_of(b), BACKEND_CHANGED_XRUN);
 }
 
-void backend_null_cycle(struct backend *b, int64_t start_ns, int64_t now)
+void backend_null_cycle(struct backend *b, int64_t now)
 {
 	struct null_backend *n = null_of(b);
 	struct audio_cycle cycle = {
 		.frames = n->info.period_frames,
 		.rate_hz = n->info.rate_hz,
-		.start_ns = start_ns,
 		.now_ns = now,
 		.xruns = (uint32_t)n->info.xruns,
 		.freewheel = n->info.freewheel,

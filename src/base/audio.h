@@ -25,7 +25,6 @@ struct audio_group {
 struct audio_cycle {
 	uint32_t frames;      /* sample frames in each buffer, 1..8192 */
 	uint32_t rate_hz;
-	int64_t start_ns;     /* CLOCK_MONOTONIC, when the server says that the cycle began */
 	int64_t now_ns;       /* CLOCK_MONOTONIC, when the callback began */
 	uint32_t xruns;       /* xruns that the server has reported so far */
 	bool freewheel;       /* the server runs as fast as it can, not in real time */

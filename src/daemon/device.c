@@ -109,10 +109,12 @@ static void publish(struct device *d, bool run)
 {
 	struct dac_params params = {
 		.run = run,
-		.rate_hz = d->manager->info.rate_hz,
-		.period_frames = d->manager->info.period_frames,
-		.lead_blocks = d->policy.lead_blocks,
-		.paced = d->policy.paced,
+		.format = {
+			.rate_hz = d->manager->info.rate_hz,
+			.period_frames = d->manager->info.period_frames,
+			.lead_blocks = d->policy.lead_blocks,
+			.paced = d->policy.paced,
+		},
 		.fade_frames = fade_frames(d),
 		.not_before_ns = d->last_probe_ns + PROBE_SETTLE_NS,
 	};

@@ -37,10 +37,11 @@ static void publish_gain_rt(struct dac *dac)
 static void start_rt(struct dac *dac, const struct audio_cycle *cycle)
 {
 	/* The box has confirmed these settings, gains included: the stream begins with just them. */
+	dac->format = dac->now->format;
 	memcpy(dac->header, dac->now->header, sizeof(dac->header));
 	memcpy(dac->header + ETHLINK_OFF_GAIN, dac->now->gain, ETHLINK_CHANNELS);
 	publish_gain_rt(dac);
-	dac->lead = dac->now->lead_blocks;
+	dac->lead = dac->format.lead_blocks;
 	dac->n_partial = 0;
 	dac->fade = 0.0f;
 	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
@@ -48,7 +49,7 @@ static void start_rt(struct dac *dac, const struct audio_cycle *cycle)
 	dac->xruns = cycle->xruns;
 	dac->resync_cycles = 0;
 	dac->insert = 0;
-	dac->expect_ns = cycle->start_ns;
+	dac->expect_ns = cycle->now_ns;
 	dac->cycle_ns = cycle->now_ns;
 	count_rt(&dac->report.starts, 1);
 	set_mode_rt(dac, DAC_RUNNING);
@@ -64,8 +65,8 @@ static void insert_silence_rt(struct dac *dac, int64_t missing_ns, uint32_t rate
 	int64_t missing = (missing_ns + block_ns / 2) / block_ns;
 
 	/* Where more is missing than stood in the box, only the cushion is to be filled. */
-	dac->insert = (uint32_t)MIN(missing, (int64_t)dac->now->lead_blocks);
-	if (dac->insert > dac->now->lead_blocks / 2) {
+	dac->insert = (uint32_t)MIN(missing, (int64_t)dac->format.lead_blocks);
+	if (dac->insert > dac->format.lead_blocks / 2) {
 		dac->fade = 0.0f;
 		dac->fade_step = 0.0f;
 	} else {
@@ -90,7 +91,7 @@ static void insert_now_rt(struct dac *dac)
 static void resync_rt(struct dac *dac, const struct audio_cycle *cycle)
 {
 	int64_t period_ns = (int64_t)cycle->frames * NSEC_PER_SEC / cycle->rate_hz;
-	int64_t late_ns = cycle->start_ns - dac->expect_ns;
+	int64_t late_ns = cycle->now_ns - dac->expect_ns;
 
 	if (cycle->xruns != dac->xruns) {
 		dac->xruns = cycle->xruns;
@@ -105,8 +106,11 @@ static void resync_rt(struct dac *dac, const struct audio_cycle *cycle)
 		}
 		late_ns = 0;
 	}
-	/* Follow the server's clock slowly: a late wake-up must not move what we expect. */
-	dac->expect_ns += period_ns + late_ns / 64;
+	/*
+	 * Follow the server's clock: a late wake-up must hardly move what we expect, but nothing comes too early.
+	 * The server's own smoothed time is of no use here: after a change of period it takes seconds to settle.
+	 */
+	dac->expect_ns += period_ns + late_ns / (late_ns < 0 ? 4 : 64);
 }
 
 static bool faded_out_rt(const struct dac *dac)
@@ -114,10 +118,10 @@ static bool faded_out_rt(const struct dac *dac)
 	return dac->mode == DAC_STOPPING && dac->fade == 0.0f && dac->fade_step == 0.0f;
 }
 
-/* The cycles are those that the params were made for: they come in real time, at that rate and size. */
-static bool expected_rt(const struct dac *dac, const struct audio_cycle *cycle)
+/* A cycle in real time, of the rate and size that a stream of this format is made for. */
+static bool fits_rt(const struct dac_format *format, const struct audio_cycle *cycle)
 {
-	return !cycle->freewheel && cycle->rate_hz == dac->now->rate_hz && cycle->frames == dac->now->period_frames;
+	return !cycle->freewheel && cycle->rate_hz == format->rate_hz && cycle->frames == format->period_frames;
 }
 
 /*
@@ -128,13 +132,13 @@ static bool expected_rt(const struct dac *dac, const struct audio_cycle *cycle)
 static uint32_t fade_out_frames_rt(const struct dac *dac, const struct audio_cycle *cycle)
 {
 	int64_t most = POLICY_FADE_BLOCKS * ETHLINK_BLOCK_FRAMES;
-	int64_t played = (cycle->now_ns - dac->cycle_ns) * dac->now->rate_hz / NSEC_PER_SEC;
-	int64_t standing = (int64_t)dac->now->lead_blocks * ETHLINK_BLOCK_FRAMES + dac->now->period_frames - played;
+	int64_t played = (cycle->now_ns - dac->cycle_ns) * dac->format.rate_hz / NSEC_PER_SEC;
+	int64_t standing = (int64_t)dac->format.lead_blocks * ETHLINK_BLOCK_FRAMES + dac->format.period_frames - played;
 
 	if (dac->expected) {
 		return dac->now->fade_frames;
 	}
-	if (!dac->now->paced) {
+	if (!dac->format.paced) {
 		most = CLAMP(POLICY_ROOM_FRAMES - standing, (int64_t)ETHLINK_BLOCK_FRAMES, most);
 	}
 	return MIN(dac->now->fade_frames, (uint32_t)most);
@@ -142,9 +146,10 @@ static uint32_t fade_out_frames_rt(const struct dac *dac, const struct audio_cyc
 
 static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle)
 {
-	bool wanted = dac->now->run && dac->expected;
+	bool same = memcmp(&dac->now->format, &dac->format, sizeof(dac->format)) == 0;
+	bool wanted = dac->now->run && dac->expected && same;
 
-	if (wanted && dac->mode == DAC_IDLE) {
+	if (dac->mode == DAC_IDLE && dac->now->run && fits_rt(&dac->now->format, cycle)) {
 		/* What was sent before must have left the box: the cushion is counted from an empty queue. */
 		if (cycle->now_ns >= MAX(dac->quiet_until_ns, dac->now->not_before_ns)) {
 			start_rt(dac, cycle);
@@ -170,7 +175,7 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle)
 	if (!dac->now || !dac->group) {
 		return 0;
 	}
-	dac->expected = expected_rt(dac, cycle);
+	dac->expected = fits_rt(&dac->format, cycle);
 	update_mode_rt(dac, cycle);
 	if (dac->mode == DAC_IDLE) {
 		return 0;
@@ -334,10 +339,10 @@ static void report_peaks_rt(struct dac *dac)
 /* When the last of what was sent must have been played, even from a full queue. */
 static void set_quiet_rt(struct dac *dac, const struct audio_cycle *cycle)
 {
-	uint32_t rate_hz = MIN(cycle->rate_hz, dac->now->rate_hz);
+	uint32_t rate_hz = MIN(cycle->rate_hz, dac->format.rate_hz);
 	/* A full queue, behind it what a pacer still holds: the rest of a period and the fade-out. */
 	int64_t frames = (ETHLINK_DEPTH_MAX + POLICY_FADE_BLOCKS) * ETHLINK_BLOCK_FRAMES +
-		MAX(cycle->frames, dac->now->period_frames);
+		MAX(cycle->frames, dac->format.period_frames);
 
 	dac->quiet_until_ns = cycle->now_ns + frames * NSEC_PER_SEC / rate_hz;
 }

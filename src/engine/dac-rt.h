@@ -20,6 +20,7 @@ struct dac {
 	/* RT's own. */
 	CACHELINE_ALIGNED uint8_t header[ETHLINK_HEADER_LEN];
 	const struct dac_params *now;   /* the params that RT works by */
+	struct dac_format format;       /* of the stream that runs */
 	struct audio_group *group;      /* this cycle's buffers; NULL: not in this cycle */
 	const float *src[ETHLINK_CHANNELS]; /* this cycle's samples not yet sent */
 	uint32_t src_frames;

@@ -113,8 +113,12 @@ static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle
 			pacer_schedule_rt(wire->pacer, slots, due);
 			slots = 0;
 			next += chunk_rows;
-			/* What the box takes at once has gone; the rest follows as it plays. */
-			due = cycle->start_ns +
+			/*
+			 * What the box takes at once has gone; the rest follows as it plays. Counted from now, not from
+			 * the server's smoothed start of the cycle, which may be off after a change of period: frames
+			 * that go too late eat from the cushion, frames that go too early are lost.
+			 */
+			due = cycle->now_ns +
 				(int64_t)(next - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
 		}
 		slots += row_rt(wire, due);

@@ -24,13 +24,21 @@
 struct pktring;
 struct dac;
 
+/*
+ * What a stream is made for. It lasts from start to stop: a cycle of another rate or period, and params with
+ * another format, make RT fade out and start anew.
+ */
+struct dac_format {
+	uint32_t rate_hz;
+	uint32_t period_frames;
+	uint32_t lead_blocks;     /* blocks of silence ahead of the audio */
+	uint32_t paced;           /* not 0: a pacer spreads what is sent (policy.h) */
+};
+
 /* What a DAC is to do. Published by control, never changed afterwards. */
 struct dac_params {
 	bool run;                 /* stream; else fade out and be silent */
-	uint32_t rate_hz;         /* made for this rate and this period: in a cycle of another, RT fades out */
-	uint32_t period_frames;
-	unsigned lead_blocks;     /* blocks of silence ahead of the audio */
-	bool paced;               /* a pacer spreads what is sent (policy.h) */
+	struct dac_format format;
 	uint32_t fade_frames;     /* length of fades, at least 1 */
 	int64_t not_before_ns;    /* no start before (CLOCK_MONOTONIC): a probe may still be in the box */
 	uint8_t header[ETHLINK_HEADER_LEN];   /* template: addresses, magic, rate, depth, gains */

@@ -198,7 +198,9 @@ nt_all_online() {
 	[ "$(nt_status '[.devices[] | select(.state != "online")] | length')" = 0 ]
 }
 
+# What was dropped before (an interface went away, say) is not the music's.
 nt_feed_start() {
+	nt_dropped_before=$(nt_status '.devices[0].frames_dropped')
 	procs_start feed "${NT_AS_USER[@]}" "$NT_FEED" --server "$NT_SERVER" "$@"
 }
 
@@ -244,7 +246,7 @@ nt_judge() {
 	local status compare said
 
 	NT_XRUNS=$(($(nt_feed_value xruns) + $(nt_feed_value skipped_cycles)))
-	nt_dropped=$(nt_status '.devices[0].frames_dropped')
+	nt_dropped=$(($(nt_status '.devices[0].frames_dropped') - nt_dropped_before))
 	procs_stop ethlinkd
 	status=$PROCS_STATUS
 	nt_emu_end emu || return 2

@@ -2,6 +2,8 @@
 NETNS_TESTS = \
 	tests/netns/test-errors.sh \
 	tests/netns/test-startup.sh \
+	tests/netns/test-jack.sh \
+	tests/netns/test-rt-trap.sh \
 	tests/netns/test-recover.sh \
 	tests/netns/test-hostile.sh \
 	tests/netns/test-play.sh \

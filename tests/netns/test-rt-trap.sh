@@ -16,7 +16,7 @@ trap_value() {
 run_trapped() {
 	rm -f "$PROCS_DIR/trap.json"
 	nt_config_stage
-	nt_jackd 48000 "$1" && nt_emu emu --dac 0 || return 1
+	nt_jackd 48000 "$1" && nt_emu emu --dac 0 --commands || return 1
 	nt_launch env "LD_PRELOAD=$trap_so" "RT_TRAP_REPORT=$PROCS_DIR/trap.json" ${2:+"RT_TRAP_PROVOKE=$2"}
 	procs_until 10 "the daemon to answer" nt_answers && nt_wait_state stage online || return 1
 	nt_feed_start --music --seconds "${SECONDS_EACH:-3}" --target ethlink:stage/playback_ && nt_feed_end 60 || return 1

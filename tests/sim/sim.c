@@ -167,10 +167,10 @@ void sim_configure(struct sim *sim, int latency_frames, bool run)
 
 		ethlink_mac(ETHLINK_DAC8, (uint16_t)i, mac);
 		memset(settings.gain, 56, sizeof(settings.gain));
-		sb->params.rate_hz = sim->rate_hz;
-		sb->params.period_frames = sim->period;
-		sb->params.lead_blocks = sim->policy.lead_blocks;
-		sb->params.paced = sim->policy.paced;
+		sb->params.format.rate_hz = sim->rate_hz;
+		sb->params.format.period_frames = sim->period;
+		sb->params.format.lead_blocks = sim->policy.lead_blocks;
+		sb->params.format.paced = sim->policy.paced;
 		sb->params.fade_frames = sim->rate_hz / 100;
 		check(ethlink_encode_header(sb->params.header, ETHLINK_HEADER_LEN, ETHLINK_DAC8, mac, host_mac,
 			      &settings) == 0,
@@ -178,6 +178,19 @@ void sim_configure(struct sim *sim, int latency_frames, bool run)
 		memcpy(sb->params.gain, settings.gain, sizeof(settings.gain));
 		announce(sim, sb);
 		sim_run_dac(sim, sb, run);
+	}
+}
+
+void sim_reconfigure(struct sim *sim, int latency_frames)
+{
+	check(policy_make(sim->period, sim->rate_hz, latency_frames, &sim->policy) == 0, "policy_make");
+	for (unsigned i = 0; i < sim->n_boxes; i++) {
+		struct sim_box *sb = &sim->boxes[i];
+
+		sb->params.format.period_frames = sim->period;
+		sb->params.format.lead_blocks = sim->policy.lead_blocks;
+		sb->params.format.paced = sim->policy.paced;
+		sim_run_dac(sim, sb, true);
 	}
 }
 
@@ -205,7 +218,7 @@ void sim_cycle(struct sim *sim)
 			sim->source(sim, &sim->boxes[i], sim->period);
 		}
 	}
-	backend_null_cycle(sim->backend, start, sim->now_ns);
+	backend_null_cycle(sim->backend, sim->now_ns);
 	sim->cycle_frames += sim->period;
 	run_pacer(sim, sim->now_ns);
 	engine_collect(sim->engine);

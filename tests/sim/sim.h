@@ -65,6 +65,8 @@ void sim_set_format(struct sim *sim, uint32_t rate_hz, uint32_t period);
 void sim_set_format_now(struct sim *sim, uint32_t rate_hz, uint32_t period);
 /* Policy, ring and params for the present format; all boxes get a header with the settings; run or not. */
 void sim_configure(struct sim *sim, int latency_frames, bool run);
+/* New params for the present period in the same ring, as where the daemon is faster than the next cycle. */
+void sim_reconfigure(struct sim *sim, int latency_frames);
 void sim_run_dac(struct sim *sim, struct sim_box *sb, bool run);
 /* One cycle; cycles for this many nanoseconds. */
 void sim_cycle(struct sim *sim);

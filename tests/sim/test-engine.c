@@ -259,7 +259,7 @@ static void test_freewheel(void **state)
 	backend_null_set_freewheel(sim->backend, true);
 	frames = sim->boxes[0].frames;
 	for (unsigned i = 0; i < 100000; i++) {
-		backend_null_cycle(sim->backend, sim->now_ns, sim->now_ns);
+		backend_null_cycle(sim->backend, sim->now_ns);
 	}
 	/* A fade of 480 frames and a little silence, not 800,000 blocks. */
 	assert_in_range(sim->boxes[0].frames - frames, 60, 64);
@@ -341,7 +341,7 @@ static void test_fades_without_steps(void **state)
 		sim_run(sim, 200 * NSEC_PER_MSEC);
 		backend_null_set_freewheel(sim->backend, true);
 		for (unsigned n = 0; n < 200; n++) {
-			backend_null_cycle(sim->backend, sim->now_ns, sim->now_ns);
+			backend_null_cycle(sim->backend, sim->now_ns);
 		}
 		sim->now_ns += 100 * NSEC_PER_MSEC;
 		sim_settle(sim);
@@ -388,6 +388,40 @@ static void test_period_changes_at_once(void **state)
 			sim_free(sim);
 		}
 	}
+}
+
+/*
+ * The daemon hears of a new period before its first cycle: RT never sees a cycle that does not fit, and still
+ * the stream has to be started anew, with the cushion of the new period.
+ */
+static void test_new_params_before_the_cycle(void **state)
+{
+	static const struct {
+		uint32_t period;
+		int latency;
+	} steps[] = {{64, 160}, {256, 384}, {100, 208}, {16, 112}, {16, 48}, {256, 100}, {64, 64}};
+	struct sim *sim = sim_new(1, 48000, 256, NULL);
+	struct pattern_source src = {0};
+
+	sim->source = play_pattern;
+	sim->user = &src;
+	sim_configure(sim, 480, true);
+	play_stretch(sim, &src, NSEC_PER_SEC);
+	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
+		if (i % 2) {
+			sim_set_format(sim, 48000, steps[i].period);
+		} else {
+			sim_set_format_now(sim, 48000, steps[i].period);
+		}
+		sim_reconfigure(sim, steps[i].latency);
+		play_stretch(sim, &src, NSEC_PER_SEC);
+		assert_int_equal(engine_dac_report(sim->boxes[0].dac)->starts, i + 2);
+		/* Time stands at the last cycle, which has just been sent. */
+		sim->now_ns += (int64_t)steps[i].period * NSEC_PER_SEC / 48000 - 1000;
+		assert_in_range(sim_status(sim, 0).queue * 8 + 8, steps[i].latency, steps[i].latency + 23);
+	}
+	assert_lossless(sim, &src);
+	sim_free(sim);
 }
 
 /* Eight channels at once are asked for; they go one by one with at least a millisecond between them. */
@@ -604,6 +638,7 @@ int main(void)
 		cmocka_unit_test(test_freewheel),
 		cmocka_unit_test(test_fades_without_steps),
 		cmocka_unit_test(test_period_changes_at_once),
+		cmocka_unit_test(test_new_params_before_the_cycle),
 		cmocka_unit_test(test_gains_one_by_one),
 		cmocka_unit_test(test_interface_fails),
 		cmocka_unit_test(test_ring_full),

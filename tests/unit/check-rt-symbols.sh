@@ -19,7 +19,6 @@ sendto
 __errno_location
 clock_gettime
 jack_port_get_buffer
-jack_get_cycle_times
 __stack_chk_fail
 _GLOBAL_OFFSET_TABLE_
 EOF
