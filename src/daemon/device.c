@@ -217,12 +217,6 @@ static void say_state(struct device *d)
 			d->iface->name, m->info.rate_hz, d->policy.latency_frames,
 			1000.0 * d->policy.latency_frames / m->info.rate_hz);
 		break;
-	case DEVICE_UNSUPPORTED:
-		log_warning("%s: the audio server runs at %u Hz with periods of %u frames; the box takes 44100, "
-			    "48000, 88200 and 96000 Hz and periods of 8 to 8192. Nothing is sent; set the server to "
-			    "one of these and it plays",
-			name, m->info.rate_hz, m->info.period_frames);
-		break;
 	case DEVICE_LINK_DOWN:
 		log_warning("%s: %s has no link: is the cable in, is the interface up (ip link set %s up)?", name,
 			d->iface->name, d->iface->name);
@@ -231,6 +225,7 @@ static void say_state(struct device *d)
 		log_info("%s: looking for " BOX_FMT " on %s", name, BOX_ARGS(d), d->iface->name);
 		break;
 	case DEVICE_STOPPED:
+	case DEVICE_UNSUPPORTED:
 	case DEVICE_NO_INTERFACE:
 		break; /* said once for all devices, where it happened */
 	}
@@ -270,7 +265,7 @@ static void say_silent(struct device *d, int64_t now)
 void device_update(struct device *d, int64_t now)
 {
 	enum device_state state = find_state(d, now);
-	bool run = state == DEVICE_ONLINE && !d->manager->stopping;
+	bool run = state == DEVICE_ONLINE && !d->manager->stopping && !d->iface->parking;
 	bool sendable = state == DEVICE_ONLINE || state == DEVICE_SEARCHING;
 
 	if (state != d->state) {

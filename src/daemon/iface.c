@@ -41,6 +41,7 @@ static void close_ring(struct iface *iface)
 		return;
 	}
 	iface->rx_source = sd_event_source_disable_unref(iface->rx_source);
+	iface->parking = false;
 	if (engine_wire_set_ring(iface->wire, NULL, false, 0, 0, NULL) >= 0) {
 		iface->ring = NULL;
 	}
@@ -269,6 +270,7 @@ void iface_update(struct iface *iface, int64_t now)
 
 		/* A ring whose interface is gone sends nothing any more: no need to wait for the fade. */
 		if (!idle && iface->ring_ifindex == iface->link.ifindex) {
+			iface->parking = true;
 			manager_hurry(iface->manager);
 			return;
 		}

@@ -21,6 +21,7 @@ struct iface {
 	struct policy ring_policy; /* what the ring was made for */
 	unsigned ring_devices;
 	sd_event_source *rx_source;
+	bool parking;              /* the ring is to be replaced: devices fade out and stay quiet */
 	bool seen;                 /* named by the dump that runs */
 	int64_t next_open_ns;      /* after a failure: not before */
 	int said_error;            /* the errno that is in the log already */

@@ -3,6 +3,7 @@
 #include "daemon/bus.h"
 #include "daemon/device.h"
 #include "daemon/iface.h"
+#include "engine/policy.h"
 #include "net/link.h"
 
 #include <errno.h>
@@ -61,7 +62,14 @@ static void say_open_error(struct manager *m, int error)
 
 static void format_changed(struct manager *m)
 {
+	struct policy policy;
+
 	backend_get_info(m->backend, &m->info);
+	if (policy_make(m->info.period_frames, m->info.rate_hz, POLICY_LATENCY_AUTO, &policy) < 0) {
+		log_warning("the JACK server runs at %u Hz with periods of %u frames; boxes take 44100, 48000, 88200 and "
+			    "96000 Hz, and periods of 8 to 8192. Nothing is sent until the server runs at one of these",
+			m->info.rate_hz, m->info.period_frames);
+	}
 	for (unsigned i = 0; i < m->n_devices; i++) {
 		device_format_changed(m->devices[i]);
 	}

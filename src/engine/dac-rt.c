@@ -337,14 +337,22 @@ static void report_peaks_rt(struct dac *dac)
 }
 
 /* When the last of what was sent must have been played, even from a full queue. */
-static void set_quiet_rt(struct dac *dac, const struct audio_cycle *cycle)
+static void set_quiet_rt(struct dac *dac)
 {
-	uint32_t rate_hz = MIN(cycle->rate_hz, dac->format.rate_hz);
 	/* A full queue, behind it what a pacer still holds: the rest of a period and the fade-out. */
-	int64_t frames = (ETHLINK_DEPTH_MAX + POLICY_FADE_BLOCKS) * ETHLINK_BLOCK_FRAMES +
-		MAX(cycle->frames, dac->format.period_frames);
+	int64_t frames = (ETHLINK_DEPTH_MAX + POLICY_FADE_BLOCKS) * ETHLINK_BLOCK_FRAMES + dac->format.period_frames;
 
-	dac->quiet_until_ns = cycle->now_ns + frames * NSEC_PER_SEC / rate_hz;
+	dac->quiet_until_ns = dac->cycle_ns + frames * NSEC_PER_SEC / dac->format.rate_hz;
+}
+
+void dac_abort_rt(struct dac *dac)
+{
+	if (dac->mode != DAC_IDLE) {
+		dac->n_partial = 0;
+		dac->blocks = 0;
+		set_quiet_rt(dac);
+		set_mode_rt(dac, DAC_IDLE);
+	}
 }
 
 void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle)
@@ -356,15 +364,18 @@ void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle)
 	if (faded_out_rt(dac)) {
 		dac->n_partial = 0;
 		if (dac->tail == 0) {
-			set_quiet_rt(dac, cycle);
+			set_quiet_rt(dac);
 			set_mode_rt(dac, DAC_IDLE);
 		}
 	} else if (dac->src_frames > 0) {
+		/* Less than a block by construction; the bound is here because an array ends there. */
+		uint32_t rest = MIN(dac->src_frames, ETHLINK_BLOCK_FRAMES - 1 - dac->n_partial);
+
 		for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
 			memcpy(dac->partial[k] + dac->n_partial, dac->src[k] ? dac->src[k] : silence,
-				dac->src_frames * sizeof(float));
+				rest * sizeof(float));
 		}
-		dac->n_partial += dac->src_frames;
+		dac->n_partial += rest;
 	}
 	report_peaks_rt(dac);
 	if (dac->sent) {

@@ -28,6 +28,7 @@ struct dac {
 	uint32_t insert;                /* blocks of silence to insert once faded out */
 	uint32_t tail;                  /* blocks of silence still to go after a fade-out */
 	uint32_t blocks;                /* blocks still to make in this cycle */
+	bool in_plan;                   /* on a wire that can send, in this cycle */
 	bool expected;                  /* this cycle is of the kind that the params were made for */
 	float fade;                     /* factor of the last sample, 0..1 */
 	float fade_step;                /* a sample; 0: no fade under way */
@@ -56,6 +57,8 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle);
 void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns);
 /* The next frame has no slot: it is passed over and counted. */
 void dac_drop_rt(struct dac *dac);
+/* Its wire is gone, or the server is: nothing can be faded any more. The next start is a start from silence. */
+void dac_abort_rt(struct dac *dac);
 void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle);
 
 #endif

@@ -184,6 +184,7 @@ static void wire_rt(struct engine *engine, const struct wire_plan *wire, const s
 	uint32_t total = 0;
 
 	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		wire->dacs[i]->in_plan = true;
 		total += dac_begin_rt(wire->dacs[i], cycle);
 	}
 	if (wire->pacer) {
@@ -229,6 +230,7 @@ void engine_process_rt(void *data, const struct audio_cycle *cycle)
 		struct dac *dac = cycle->groups[i]->owner;
 
 		dac->group = cycle->groups[i];
+		dac->in_plan = false;
 		monitor_rt(cycle->groups[i], cycle->frames);
 	}
 	for (unsigned w = 0; w < plan->n_wires; w++) {
@@ -240,6 +242,9 @@ void engine_process_rt(void *data, const struct audio_cycle *cycle)
 		struct dac *dac = cycle->groups[i]->owner;
 
 		dac->group = NULL;
+		if (!dac->in_plan) {
+			dac_abort_rt(dac);
+		}
 	}
 	add_rt(&engine->seam.report.cycles, 1);
 	atomic_store_explicit(&engine->seam.epoch_seen, epoch, memory_order_release);

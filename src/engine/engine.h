@@ -25,7 +25,7 @@ void engine_free(struct engine *engine);
 /* One cycle; data is the engine: this is a backend's process callback. RT safe; one kick for each wire that has something to send. */
 void engine_process_rt(void *data, const struct audio_cycle *cycle);
 
-/* The backend starts or has stopped calling engine_process_rt(). */
+/* The backend starts or has stopped calling engine_process_rt(); what was playing then is idle. */
 void engine_set_running(struct engine *engine, bool running);
 /* Frees what RT cannot be looking at any more. Call it now and then; cheap. Returns how much still waits. */
 unsigned engine_collect(struct engine *engine);

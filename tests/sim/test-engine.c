@@ -625,6 +625,47 @@ static void test_others_play_on(void **state)
 	sim_free(sim);
 }
 
+/* The interface or the server goes away in the middle of the audio: the next stream starts from silence. */
+static void test_abort(void **state)
+{
+	struct sim *sim = sim_new(1, 48000, 100, NULL);
+	struct sim_box *sb = &sim->boxes[0];
+	struct level_probe probe = {0};
+
+	sim->source = play_dc;
+	sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	sim_run(sim, 500 * NSEC_PER_MSEC);
+	assert_int_equal(engine_dac_mode(sb->dac), DAC_RUNNING);
+	for (unsigned i = 0; i < 3; i++) {
+		if (i == 0) {
+			assert_int_equal(engine_wire_set_ring(sim->wire, NULL, false, 0, -1, NULL), 0);
+		} else if (i == 1) {
+			assert_int_equal(engine_dac_set_wire(sim->engine, sb->dac, NULL), 0);
+		} else {
+			backend_stop(sim->backend);
+			engine_set_running(sim->engine, false);
+		}
+		sim_cycle(sim);
+		assert_int_equal(engine_dac_mode(sb->dac), DAC_IDLE);
+		sim_run(sim, 500 * NSEC_PER_MSEC);
+		sim_settle(sim);
+		memset(&probe, 0, sizeof(probe));
+		sb->on_block = watch_level;
+		sb->user = &probe;
+		if (i == 2) {
+			engine_set_running(sim->engine, true);
+			assert_int_equal(backend_start(sim->backend), 0);
+		}
+		assert_int_equal(engine_dac_set_wire(sim->engine, sb->dac, sim->wire), 0);
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+		sim_run(sim, 500 * NSEC_PER_MSEC);
+		sim_settle(sim);
+		assert_true(probe.largest_step < 0.5 / 470 && probe.largest == 0.5);
+		sb->on_block = NULL;
+	}
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -646,6 +687,7 @@ int main(void)
 		cmocka_unit_test(test_peaks),
 		cmocka_unit_test(test_monitor_ports),
 		cmocka_unit_test(test_others_play_on),
+		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_hours_of_random_periods),
 	};
 
