@@ -65,6 +65,7 @@ struct backend_ops {
 	int (*fd)(const struct backend *b);
 	unsigned (*dispatch)(struct backend *b);
 	void (*get_info)(const struct backend *b, struct backend_info *ret_info);
+	const char *(*last_error)(const struct backend *b);
 	void (*free)(struct backend *b);
 };
 
@@ -139,6 +140,12 @@ static inline void backend_get_info(const struct backend *b, struct backend_info
 	b->ops->get_info(b, ret_info);
 }
 
+/* What the audio library said last, for a message that helps; never NULL, valid until the next call. */
+static inline const char *backend_last_error(const struct backend *b)
+{
+	return b->ops->last_error(b);
+}
+
 /* Closes too. NULL is allowed. */
 static inline void backend_free(struct backend *b)
 {
@@ -150,9 +157,6 @@ static inline void backend_free(struct backend *b)
 /* One JACK client for all devices. server: as in JACK_DEFAULT_SERVER; "default" for the default one. 0 or -errno. */
 int backend_jack_new(const char *client_name, const char *server, const struct backend_callbacks *callbacks,
 	struct backend **ret_backend);
-
-/* What libjack said last, for a message that helps; never NULL. */
-const char *backend_jack_last_error(void);
 
 /* For tests: cycles come when backend_null_cycle() is called, with the time that the caller says it is. 0 or -errno. */
 int backend_null_new(uint32_t rate_hz, uint32_t period_frames, const struct backend_callbacks *callbacks,

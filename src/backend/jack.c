@@ -29,10 +29,9 @@ static void keep_error(const char *text)
 
 static void ignore_info(const char *text)
 {
-	(void)text;
 }
 
-const char *backend_jack_last_error(void)
+static const char *jack_last_error(const struct backend *b)
 {
 	static char copy[sizeof(last_error)];
 
@@ -92,7 +91,6 @@ static void on_freewheel(int starting, void *data)
 
 static void on_port(jack_port_id_t port, int registered, void *data)
 {
-	(void)port;
 	if (registered) {
 		post(data, BACKEND_CHANGED_PORTS);
 	}
@@ -100,7 +98,6 @@ static void on_port(jack_port_id_t port, int registered, void *data)
 
 static void on_shutdown(jack_status_t status, const char *reason, void *data)
 {
-	(void)status;
 	keep_error(reason);
 	post(data, BACKEND_CHANGED_GONE);
 }
@@ -442,6 +439,7 @@ static const struct backend_ops jack_ops = {
 	.fd = jack_fd,
 	.dispatch = jack_dispatch,
 	.get_info = jack_get_info,
+	.last_error = jack_last_error,
 	.free = jack_free_backend,
 };
 

@@ -38,7 +38,6 @@ static void post(struct null_backend *n, unsigned changes)
 
 static int null_open(struct backend *b)
 {
-	(void)b;
 	return 0;
 }
 
@@ -78,9 +77,6 @@ static void null_remove_ports(struct backend *b, struct backend_group *group)
 
 static void null_set_latency(struct backend *b, struct backend_group *group, uint32_t latency_frames)
 {
-	(void)b;
-	(void)group;
-	(void)latency_frames;
 }
 
 static int null_start(struct backend *b)
@@ -106,7 +102,6 @@ static void null_close(struct backend *b)
 
 static void null_connect(struct backend *b)
 {
-	(void)b;
 }
 
 static int null_fd(const struct backend *b)
@@ -128,6 +123,11 @@ static unsigned null_dispatch(struct backend *b)
 static void null_get_info(const struct backend *b, struct backend_info *ret_info)
 {
 	*ret_info = null_of(b)->info;
+}
+
+static const char *null_last_error(const struct backend *b)
+{
+	return "";
 }
 
 static void null_free(struct backend *b)
@@ -152,6 +152,7 @@ static const struct backend_ops null_ops = {
 	.fd = null_fd,
 	.dispatch = null_dispatch,
 	.get_info = null_get_info,
+	.last_error = null_last_error,
 	.free = null_free,
 };
 

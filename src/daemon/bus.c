@@ -152,7 +152,6 @@ static int on_get_status(sd_bus_message *call, void *data, sd_bus_error *error)
 	sd_bus_message *reply = NULL;
 	int r;
 
-	(void)error;
 	r = sd_bus_message_new_method_return(call, &reply);
 	r = r < 0 ? r : append_manager(reply, manager);
 	r = r < 0 ? r : sd_bus_message_open_container(reply, 'a', "a{sv}");
@@ -185,7 +184,6 @@ static void drop_client(struct bus *bus, sd_bus *client)
 
 static int on_disconnected(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	(void)error;
 	drop_client(data, sd_bus_message_get_bus(m));
 	return 0;
 }
@@ -226,8 +224,6 @@ static int on_connection(sd_event_source *source, int listen_fd, uint32_t revent
 	unsigned slot = 0;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)source;
-	(void)revents;
 	if (fd < 0) {
 		return 0;
 	}

@@ -113,7 +113,6 @@ static int on_rx(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct iface *iface = data;
 
-	(void)source;
 	if (revents & EPOLLERR) {
 		int error;
 		socklen_t len = sizeof(error);

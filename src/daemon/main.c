@@ -184,7 +184,6 @@ static void lock_memory(void)
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
 {
-	(void)source;
 	log_info("%s: fading out and ending", si->ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
 	(void)sd_notify(0, "STOPPING=1");
 	manager_stop(data);

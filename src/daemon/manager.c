@@ -56,7 +56,7 @@ static void say_open_error(struct manager *m, int error)
 			server_name(m), m->conf->client_name);
 	} else {
 		log_error("JACK server \"%s\" does not let us in: %s; trying again", server_name(m),
-			backend_jack_last_error());
+			backend_last_error(m->backend));
 	}
 }
 
@@ -91,7 +91,7 @@ static int join(struct manager *m)
 	r = backend_start(m->backend);
 	if (r < 0) {
 		engine_set_running(m->engine, false);
-		log_error("cannot start processing: %s", backend_jack_last_error());
+		log_error("cannot start processing: %s", backend_last_error(m->backend));
 		return r;
 	}
 	m->connected = true;
@@ -135,14 +135,11 @@ static int on_backend(sd_event_source *source, int fd, uint32_t revents, void *d
 	struct manager *m = data;
 	unsigned changes = backend_dispatch(m->backend);
 
-	(void)source;
-	(void)fd;
-	(void)revents;
 	if (!m->connected) {
 		return 0;
 	}
 	if (changes & BACKEND_CHANGED_GONE) {
-		log_warning("the JACK server has gone (%s); waiting for it to come back", backend_jack_last_error());
+		log_warning("the JACK server has gone (%s); waiting for it to come back", backend_last_error(m->backend));
 		m->said_waiting = true;
 		leave(m);
 		manager_hurry(m);
@@ -213,9 +210,6 @@ static int on_links(sd_event_source *source, int fd, uint32_t revents, void *dat
 	struct manager *m = data;
 	int r = link_monitor_dispatch(m->links);
 
-	(void)source;
-	(void)fd;
-	(void)revents;
 	if (r < 0) {
 		log_error("lost sight of the network interfaces: %s", strerror(-r));
 		return r;
@@ -263,8 +257,6 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 	struct manager *m = data;
 	int64_t now = now_ns();
 
-	(void)source;
-	(void)usec;
 	set_tick(m, m->stopping ? TICK_HURRY_NS : TICK_NS);
 	if (!m->connected && !m->stopping && now >= m->next_open_ns) {
 		try_open(m, now);
@@ -324,9 +316,24 @@ static int add_devices(struct manager *m)
 	return 0;
 }
 
+static int make_backend(struct manager *m)
+{
+#ifdef HAVE_JACK
+	struct backend_callbacks callbacks = {.process_rt = engine_process_rt, .data = m->engine};
+	int r = backend_jack_new(m->conf->client_name, m->conf->jack_server, &callbacks, &m->backend);
+
+	if (r < 0) {
+		log_error("cannot set up the JACK backend: %s", strerror(-r));
+	}
+	return r;
+#else
+	log_error("this build has no audio backend; build one with JACK (configure without --disable-jack)");
+	return -ENOTSUP;
+#endif
+}
+
 static int set_up(struct manager *m)
 {
-	struct backend_callbacks callbacks = {.process_rt = engine_process_rt};
 	int r;
 
 	r = engine_new(sample_kernels_best(), &m->engine);
@@ -337,14 +344,8 @@ static int set_up(struct manager *m)
 	if (r < 0) {
 		return r;
 	}
-	callbacks.data = m->engine;
-#ifdef HAVE_JACK
-	r = backend_jack_new(m->conf->client_name, m->conf->jack_server, &callbacks, &m->backend);
-#else
-	r = -ENOTSUP;
-#endif
+	r = make_backend(m);
 	if (r < 0) {
-		log_error("this build has no audio backend that can be used: %s", strerror(-r));
 		return r;
 	}
 	r = sd_event_add_io(m->event, NULL, backend_fd(m->backend), EPOLLIN, on_backend, m);

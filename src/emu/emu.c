@@ -22,7 +22,6 @@ static void on_send(void *user, int64_t t_ns, const uint8_t *frame, size_t len)
 {
 	const struct emu_box *x = user;
 
-	(void)t_ns;
 	wire_send(x->emu->wire, frame, len);
 }
 
@@ -30,7 +29,6 @@ static void on_play(void *user, int64_t t_ns, const struct box_block *block)
 {
 	const struct emu_box *x = user;
 
-	(void)t_ns;
 	recorder_block(x->recorder, block);
 }
 
