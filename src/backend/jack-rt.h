@@ -36,6 +36,7 @@ struct jack_backend {
 	_Atomic bool freewheel;
 	_Atomic uint32_t changes;   /* bits of enum backend_change not yet dispatched */
 	bool started;
+	_Atomic bool gone;          /* the server has left: no call may wait for it */
 	int fd;
 	char client_name[64];
 	char server[64];

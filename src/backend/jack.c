@@ -98,8 +98,11 @@ static void on_port(jack_port_id_t port, int registered, void *data)
 
 static void on_shutdown(jack_status_t status, const char *reason, void *data)
 {
+	struct jack_backend *j = data;
+
 	keep_error(reason);
-	post(data, BACKEND_CHANGED_GONE);
+	atomic_store(&j->gone, true);
+	post(j, BACKEND_CHANGED_GONE);
 }
 
 /*
@@ -163,6 +166,7 @@ static int jack_open(struct backend *b)
 	atomic_store(&j->rate_hz, jack_get_sample_rate(j->client));
 	atomic_store(&j->period_frames, jack_get_buffer_size(j->client));
 	atomic_store(&j->freewheel, false);
+	atomic_store(&j->gone, false);
 	atomic_store(&j->changes, 0);
 	r = set_callbacks(j);
 	if (r < 0) {
@@ -341,10 +345,10 @@ static void jack_stop(struct backend *b)
 {
 	struct jack_backend *j = jack_of(b);
 
-	if (j->started) {
+	if (j->started && !atomic_load(&j->gone)) {
 		jack_deactivate(j->client);
-		j->started = false;
 	}
+	j->started = false;
 }
 
 static void jack_close(struct backend *b)
@@ -355,14 +359,18 @@ static void jack_close(struct backend *b)
 	if (!j->client) {
 		return;
 	}
-	jack_client_close(j->client);
-	j->client = NULL;
-	j->started = false;
+	jack_stop(b);
+	/*
+	 * Ports that still have metadata when a client closes make jackd 1.9.21 tell that client so, which no
+	 * longer listens: with some hundred ports the server itself stands still. So they go first.
+	 */
 	table = atomic_exchange(&j->table, NULL);
 	for (unsigned i = 0; table && i < table->n_groups; i++) {
-		free_group(j, table->groups[i], false);
+		free_group(j, table->groups[i], !atomic_load(&j->gone));
 	}
 	free(table);
+	jack_client_close(j->client);
+	j->client = NULL;
 }
 
 static void connect_port(struct jack_backend *j, jack_port_t *port, const char *other)

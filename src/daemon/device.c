@@ -268,6 +268,10 @@ void device_update(struct device *d, int64_t now)
 	bool run = state == DEVICE_ONLINE && !d->manager->stopping && !d->iface->parking;
 	bool sendable = state == DEVICE_ONLINE || state == DEVICE_SEARCHING;
 
+	if (state != DEVICE_ONLINE && state != DEVICE_SEARCHING) {
+		/* What happens to the box meanwhile we cannot see: it has to confirm its settings anew. */
+		d->last_good_ns = 0;
+	}
 	if (state != d->state) {
 		enter_state(d, state, now);
 	}

@@ -50,7 +50,8 @@ def fixed($digits): if . == null then "-" else
 def left($width): . + (" " * ([$width - length, 0] | max) // "");
 def cell($digits): if . == null then "-" else
 	(.median | fixed($digits)) + " (" + (.lowest | fixed($digits)) + "-" + (.highest | fixed($digits)) + ")" end;
-def row($c): (.[0] | left(22)) + (.[1] | left($c)) + (.[2] | left($c)) + (.[3] | left(19)) + (.[4] | left($c)) + .[5];
+def row($c): (.[0] | left(22)) + (.[1] | left($c)) + (.[2] | left($c)) + (.[3] | left(19)) + (.[4] | left($c)) + .[5]
+	| sub(" +$"; "");
 
 def figure_row($title; $k; $digits): [$title, (.daemon[$k] | cell($digits)), (.plain[$k] | cell($digits)),
 	(.ratio[$k] | cell(2)), (.null[$k] | cell($digits)),
@@ -59,14 +60,9 @@ def figure_row($title; $k; $digits): [$title, (.daemon[$k] | cell($digits)), (.p
 def list_row($title; $k): [$title, (.daemon, .plain | .[$k] | map(tostring) | join(" ")), "",
 	(.null[$k] | map(tostring) | join(" ")), ""] | row(25);
 
-# What should have been sent: a frame a box for every eight sample frames of each callback.
-def short_runs: map(select(.program != "null") | . + {due: (.callbacks * .boxes * $about.period_frames / 8)}
-	| select((.frames - .due | fabs) > 0.01 * .due)
-	| "# round \(.round), \(.program): \(.frames) frames sent, \(.due) were due");
-
 def table: (.results[] | "",
-	"\(.boxes) \(if .boxes == 1 then "box" else "boxes" end), \($about.rate_hz) Hz, period \($about.period_frames); "
-		+ "\($about.rounds) x \($about.seconds) s",
+	"\(.boxes) \(if .boxes == 1 then "box" else "boxes" end), \($about.rate_hz) Hz, period \($about.period_frames): "
+		+ "\(.boxes * $about.rate_hz / 8) frames a second; \($about.rounds) x \($about.seconds) s",
 	(["", "daemon", "plain port", "daemon/plain", "JACK alone", "daemon/plain without JACK"] | row(25)),
 	figure_row("CPU, % of a core"; "cpu_percent"; 2),
 	figure_row("CPU, ns a frame"; "cpu_ns_per_frame"; 0),
@@ -77,7 +73,6 @@ def table: (.results[] | "",
 	figure_row("sendto() a second"; "kicks_per_s"; 0),
 	figure_row("frames a second"; "frames_per_s"; 0),
 	list_row("lost, each run"; "lost"),
-	list_row("xruns, each run"; "xruns")),
-	(.runs | short_runs[]);
+	list_row("xruns, each run"; "xruns"));
 
 map(select($only == null or .boxes == $only)) | summary | if $format == "json" then . else table end

@@ -254,8 +254,8 @@ nt_judge() {
 	printf '%s\n' "$NT_FEED_JSON" "$compare" > "$PROCS_DIR/compare.out"
 	nt_lost=$(nt_emu_value frames_lost)
 	nt_gaps=$(jq -r .gaps <<< "$compare")
-	# Outside of the gaps all is there: a gap may not swallow a tenth of the piece.
-	nt_whole=$(jq -r '.frames_compared > 0.9 * .source_frames' <<< "$compare")
+	# Outside of the gaps all is there, and a gap is short: an xrun costs its periods and the fades around them.
+	nt_whole=$(jq -r --argjson n "$NT_XRUNS" '.source_frames - .frames_compared <= $n * .rate / 20' <<< "$compare")
 	said="$(jq -r .identical <<< "$compare") $nt_lost $(nt_emu_value zero_blocks_mid_audio) $nt_dropped $status"
 	# shellcheck disable=SC2086
 	NT_SAID=$(printf 'identical %s, lost by the box %s, zero blocks %s, dropped %s, exit status %s' $said)

@@ -27,6 +27,10 @@ run() {
 	nt_feed_end $((2 * seconds + 30)) || return 1
 	status=$(nt_ctl status --json)
 	procs_stop ethlinkd
+	if [ "$PROCS_STATUS" -ne 0 ]; then
+		said="the daemon ended with status $PROCS_STATUS"
+		return 1
+	fi
 	nt_emu_end emu
 }
 
