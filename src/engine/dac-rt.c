@@ -7,8 +7,6 @@
 #define GAIN_SPACING_NS 1200000
 /* Silence after a fade-out, so that the box's buffer holds silence when nothing comes any more. */
 #define TAIL_BLOCKS 2
-/* Cycles to look at after an xrun before its length is believed: one late wake-up must not count as lost time. */
-#define RESYNC_CYCLES 4
 
 static const float silence[ETHLINK_BLOCK_FRAMES];
 
@@ -34,30 +32,36 @@ static void publish_gain_rt(struct dac *dac)
 	atomic_store_explicit(&dac->report.gain_now, gains, memory_order_relaxed);
 }
 
-static void start_rt(struct dac *dac, const struct audio_cycle *cycle)
+static uint32_t late_blocks_rt(const struct dac_format *format, const struct clock *clock)
+{
+	int64_t block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / format->rate_hz;
+
+	return (uint32_t)((clock->late_ns + block_ns / 2) / block_ns);
+}
+
+static void start_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock)
 {
 	/* The box has confirmed these settings, gains included: the stream begins with just them. */
 	dac->format = dac->now->format;
 	memcpy(dac->header, dac->now->header, sizeof(dac->header));
 	memcpy(dac->header + ETHLINK_OFF_GAIN, dac->now->gain, ETHLINK_CHANNELS);
 	publish_gain_rt(dac);
-	dac->lead = dac->format.lead_blocks;
+	/* A late callback brings the audio late: the cushion is that much smaller, and whole again in the next cycle. */
+	dac->lead = dac->format.lead_blocks - late_blocks_rt(&dac->format, clock);
 	dac->n_partial = 0;
 	dac->fade = 0.0f;
 	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
 	dac->gain_changed_ns = cycle->now_ns;
-	dac->xruns = cycle->xruns;
-	dac->resync_cycles = 0;
 	dac->insert = 0;
-	dac->expect_ns = cycle->now_ns;
 	dac->cycle_ns = cycle->now_ns;
 	count_rt(&dac->report.starts, 1);
 	set_mode_rt(dac, DAC_RUNNING);
 }
 
 /*
- * Silence goes in between a fade-out and a fade-in; where the box has (almost) run dry there is nothing left
- * to fade, and no time.
+ * After lost cycles the box has eaten from its cushion; as many blocks of silence put the distance back to
+ * what it was. Silence goes in between a fade-out and a fade-in; where the box has (almost) run dry there is
+ * nothing left to fade, and no time.
  */
 static void insert_silence_rt(struct dac *dac, int64_t missing_ns, uint32_t rate_hz)
 {
@@ -82,35 +86,6 @@ static void insert_now_rt(struct dac *dac)
 		dac->insert = 0;
 		dac->fade_step = 1.0f / (float)dac->now->fade_frames;
 	}
-}
-
-/*
- * After lost cycles the box has eaten from its cushion; as many blocks of silence put the distance back to
- * what it was. Small differences are the two clocks' and the scheduler's, not ours to correct here.
- */
-static void resync_rt(struct dac *dac, const struct audio_cycle *cycle)
-{
-	int64_t period_ns = (int64_t)cycle->frames * NSEC_PER_SEC / cycle->rate_hz;
-	int64_t late_ns = cycle->now_ns - dac->expect_ns;
-
-	if (cycle->xruns != dac->xruns) {
-		dac->xruns = cycle->xruns;
-		dac->resync_cycles = RESYNC_CYCLES;
-		dac->resync_late_ns = late_ns;
-	}
-	if (dac->resync_cycles > 0) {
-		dac->resync_late_ns = MIN(dac->resync_late_ns, late_ns);
-		if (--dac->resync_cycles == 0 && dac->resync_late_ns > period_ns / 2) {
-			insert_silence_rt(dac, dac->resync_late_ns, cycle->rate_hz);
-			dac->expect_ns += dac->resync_late_ns;
-		}
-		late_ns = 0;
-	}
-	/*
-	 * Follow the server's clock: a late wake-up must hardly move what we expect, but nothing comes too early.
-	 * The server's own smoothed time is of no use here: after a change of period it takes seconds to settle.
-	 */
-	dac->expect_ns += period_ns + late_ns / (late_ns < 0 ? 4 : 64);
 }
 
 static bool faded_out_rt(const struct dac *dac)
@@ -144,15 +119,16 @@ static uint32_t fade_out_frames_rt(const struct dac *dac, const struct audio_cyc
 	return MIN(dac->now->fade_frames, (uint32_t)most);
 }
 
-static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle)
+static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock)
 {
 	bool same = memcmp(&dac->now->format, &dac->format, sizeof(dac->format)) == 0;
 	bool wanted = dac->now->run && dac->expected && same;
 
 	if (dac->mode == DAC_IDLE && dac->now->run && fits_rt(&dac->now->format, cycle)) {
 		/* What was sent before must have left the box: the cushion is counted from an empty queue. */
-		if (cycle->now_ns >= MAX(dac->quiet_until_ns, dac->now->not_before_ns)) {
-			start_rt(dac, cycle);
+		if (cycle->now_ns >= MAX(dac->quiet_until_ns, dac->now->not_before_ns) && clock_settled_rt(clock) &&
+			late_blocks_rt(&dac->now->format, clock) <= dac->now->format.lead_blocks / 2) {
+			start_rt(dac, cycle, clock);
 		}
 	} else if (wanted && dac->mode == DAC_STOPPING && !faded_out_rt(dac)) {
 		/* Called back in the middle of a fade: turn round where it stands. */
@@ -166,7 +142,7 @@ static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle)
 	}
 }
 
-uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle)
+uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock)
 {
 	dac->now = atomic_load_explicit(&dac->params, memory_order_acquire);
 	dac->sent = 0;
@@ -176,12 +152,14 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle)
 		return 0;
 	}
 	dac->expected = fits_rt(&dac->format, cycle);
-	update_mode_rt(dac, cycle);
+	update_mode_rt(dac, cycle, clock);
 	if (dac->mode == DAC_IDLE) {
 		return 0;
 	}
 	if (dac->mode == DAC_RUNNING) {
-		resync_rt(dac, cycle);
+		if (clock->lost_ns > 0) {
+			insert_silence_rt(dac, clock->lost_ns, cycle->rate_hz);
+		}
 		insert_now_rt(dac);
 	}
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {

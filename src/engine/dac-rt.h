@@ -9,6 +9,7 @@
 #define ENGINE_DAC_RT_H
 
 #include "dsp/sample.h"
+#include "engine/clock-rt.h"
 #include "engine/seam.h"
 
 struct dac {
@@ -38,10 +39,6 @@ struct dac {
 	uint32_t full;                  /* frames without a slot in this cycle */
 	enum dac_mode mode;
 	uint32_t n_partial;             /* frames that wait for a whole block */
-	uint32_t xruns;                 /* the server's count when we looked last */
-	int64_t expect_ns;              /* when the next cycle should begin */
-	uint32_t resync_cycles;         /* cycles still to look at after an xrun */
-	int64_t resync_late_ns;         /* the least lateness in them */
 	int64_t cycle_ns;               /* when the last cycle was made */
 	int64_t quiet_until_ns;         /* no start before the box has played what was sent */
 	float peak[ETHLINK_CHANNELS];
@@ -52,7 +49,7 @@ struct dac {
 };
 
 /* Frames for this box in this cycle. The first dac->lead of them are silence that may go at once. */
-uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle);
+uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock);
 /* Writes the next frame (320 bytes), which leaves at due_ns (CLOCK_MONOTONIC). */
 void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns);
 /* The next frame has no slot: it is passed over and counted. */

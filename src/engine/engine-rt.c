@@ -100,7 +100,7 @@ static void fill_paced_rest_rt(const struct wire_plan *wire, const struct audio_
 }
 
 /* Fills the ring with a long period and writes down when each part of it is due. */
-static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle *cycle)
+static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle *cycle, const struct clock *clock)
 {
 	uint32_t chunk_rows = MAX(cycle->rate_hz / ETHLINK_BLOCK_FRAMES / CHUNK_PER_SEC, 1u);
 	uint32_t slots = lead_rt(wire, cycle->now_ns);
@@ -113,12 +113,8 @@ static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle
 			pacer_schedule_rt(wire->pacer, slots, due);
 			slots = 0;
 			next += chunk_rows;
-			/*
-			 * What the box takes at once has gone; the rest follows as it plays. Counted from now, not from
-			 * the server's smoothed start of the cycle, which may be off after a change of period: frames
-			 * that go too late eat from the cushion, frames that go too early are lost.
-			 */
-			due = cycle->now_ns +
+			/* What the box takes at once has gone; the rest follows as it plays, whenever this cycle came. */
+			due = clock->expect_ns +
 				(int64_t)(next - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
 		}
 		slots += row_rt(wire, due);
@@ -185,13 +181,13 @@ static void wire_rt(struct engine *engine, const struct wire_plan *wire, const s
 
 	for (unsigned i = 0; i < wire->n_dacs; i++) {
 		wire->dacs[i]->in_plan = true;
-		total += dac_begin_rt(wire->dacs[i], cycle);
+		total += dac_begin_rt(wire->dacs[i], cycle, &engine->clock);
 	}
 	if (wire->pacer) {
 		take_pacer_drops_rt(wire);
 	}
 	if (total > 0 && wire->pacer && all_expected_rt(wire)) {
-		fill_paced_rt(wire, cycle);
+		fill_paced_rt(wire, cycle, &engine->clock);
 	} else if (total > 0 && wire->pacer) {
 		fill_paced_rest_rt(wire, cycle);
 	} else if (total > 0) {
@@ -226,6 +222,7 @@ void engine_process_rt(void *data, const struct audio_cycle *cycle)
 	uint64_t epoch = atomic_load_explicit(&engine->seam.epoch, memory_order_acquire);
 	const struct engine_plan *plan = atomic_load_explicit(&engine->seam.plan, memory_order_acquire);
 
+	clock_update_rt(&engine->clock, cycle);
 	for (unsigned i = 0; i < cycle->n_groups; i++) {
 		struct dac *dac = cycle->groups[i]->owner;
 

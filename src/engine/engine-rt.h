@@ -24,6 +24,7 @@ struct wire {
 
 struct engine {
 	struct seam seam;
+	struct clock clock; /* RT's */
 	const struct sample_kernels *kernels;
 	struct wire *wires[ENGINE_WIRES_MAX];
 	unsigned n_wires;

@@ -124,6 +124,9 @@ void engine_free(struct engine *engine)
 void engine_set_running(struct engine *engine, bool running)
 {
 	engine->running = running;
+	if (!running) {
+		memset(&engine->clock, 0, sizeof(engine->clock));
+	}
 	/* RT is not there to end its streams; left as they are they would go on in the middle when it is back. */
 	for (unsigned w = 0; !running && w < engine->n_wires; w++) {
 		for (unsigned i = 0; i < engine->wires[w]->n_dacs; i++) {

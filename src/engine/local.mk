@@ -1,5 +1,7 @@
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
+	src/engine/clock-rt.c \
+	src/engine/clock-rt.h \
 	src/engine/dac-rt.c \
 	src/engine/dac-rt.h \
 	src/engine/engine-rt.c \

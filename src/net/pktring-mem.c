@@ -28,8 +28,8 @@ static int mem_kick_rt(struct pktring *ring)
 		if (__atomic_load_n(&hdr->tp_status, __ATOMIC_ACQUIRE) != TP_STATUS_SEND_REQUEST) {
 			return 0;
 		}
-		if (hdr->tp_len <= PKTRING_FRAME_MAX) {
-			mem->sink(mem->data, (uint8_t *)hdr + PKTRING_DATA_OFFSET, hdr->tp_len);
+		if (hdr->tp_len <= PKTRING_VNET_LEN + PKTRING_FRAME_MAX) {
+			mem->sink(mem->data, (uint8_t *)hdr + PKTRING_DATA_OFFSET, hdr->tp_len - PKTRING_VNET_LEN);
 		}
 		/* Whoever reads a slot before filling it shall not find the old audio there by luck. */
 		memset((uint8_t *)hdr + PKTRING_DATA_OFFSET, 0xa5, PKTRING_FRAME_MAX);

@@ -138,6 +138,15 @@ static int open_tx(struct pktring *ring, const struct pktring_config *config, si
 	if (r < 0) {
 		return fail(ret_error, "setsockopt(PACKET_LOSS)", -r);
 	}
+	/* See PKTRING_VNET_LEN. Both must be set before there is a ring. */
+	r = set_int(ring->tx_fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+	if (r < 0) {
+		return fail(ret_error, "setsockopt(PACKET_VNET_HDR)", -r);
+	}
+	r = set_int(ring->tx_fd, SOL_PACKET, PACKET_TX_HAS_OFF, 1);
+	if (r < 0) {
+		return fail(ret_error, "setsockopt(PACKET_TX_HAS_OFF)", -r);
+	}
 	if (config->qdisc_bypass) {
 		r = set_int(ring->tx_fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
 		if (r < 0) {
@@ -159,6 +168,10 @@ static int open_tx(struct pktring *ring, const struct pktring_config *config, si
 	r = map_ring(ring->tx_fd, ring->map_len[0], &ring->tx);
 	if (r < 0) {
 		return fail(ret_error, "mmap(PACKET_TX_RING)", -r);
+	}
+	/* The kernel leaves these as they are. The slots are zero, which in a virtio_net_hdr asks for nothing. */
+	for (uint32_t slot = 0; slot < ring->tx_slots; slot++) {
+		pktring_tx_hdr_rt(ring, slot)->tp_mac = PKTRING_VNET_OFFSET;
 	}
 	r = bind_to(ring->tx_fd, config->ifindex, 0);
 	return r < 0 ? fail(ret_error, "bind", -r) : 0;

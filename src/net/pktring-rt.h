@@ -12,10 +12,18 @@
 #include "net/pktring.h"
 #include "base/util.h"
 
+#include <linux/virtio_net.h>
 #include <stdatomic.h>
 
 /* Ours: filled, not yet for the kernel, which takes slots in state TP_STATUS_SEND_REQUEST only. */
 #define PKTRING_STATUS_FILLED 0x40000000u
+/*
+ * By itself a TX ring has the kernel send from the slot's page, as a fragment. For frames as short as ours that
+ * is dearer than a copy (a page reference, a second DMA mapping; on veth and tap a fresh page and a copy all the
+ * same). The hdr_len of this header says how much of a frame the kernel shall copy: all of it.
+ */
+#define PKTRING_VNET_LEN sizeof(struct virtio_net_hdr)
+#define PKTRING_VNET_OFFSET (PKTRING_DATA_OFFSET - PKTRING_VNET_LEN)
 /* A length that no interface takes: the kernel skips such a slot and frees it (PACKET_LOSS is set). */
 #define PKTRING_LEN_DISCARD 0xffffffffu
 
@@ -43,6 +51,14 @@ static inline struct tpacket2_hdr *pktring_tx_hdr_rt(struct pktring *ring, uint3
 	return (struct tpacket2_hdr *)(void *)(ring->tx + (size_t)slot * PKTRING_SLOT_SIZE);
 }
 
+static inline void pktring_tx_set_len_rt(struct tpacket2_hdr *hdr, uint32_t len)
+{
+	struct virtio_net_hdr *vnet = (struct virtio_net_hdr *)(void *)((uint8_t *)hdr + PKTRING_VNET_OFFSET);
+
+	vnet->hdr_len = (__virtio16)len;
+	hdr->tp_len = PKTRING_VNET_LEN + len;
+}
+
 static inline uint32_t pktring_tx_after_rt(const struct pktring *ring, uint32_t slot)
 {
 	return slot + 1 == ring->tx_slots ? 0 : slot + 1;
@@ -66,7 +82,7 @@ static inline void pktring_tx_commit_rt(struct pktring *ring, uint32_t len, uint
 {
 	struct tpacket2_hdr *hdr = pktring_tx_hdr_rt(ring, ring->fill_slot);
 
-	hdr->tp_len = len;
+	pktring_tx_set_len_rt(hdr, len);
 	ring->owners[ring->fill_slot] = owner;
 	__atomic_store_n(&hdr->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
 	ring->fill_slot = pktring_tx_after_rt(ring, ring->fill_slot);
@@ -78,7 +94,7 @@ static inline void pktring_tx_fill_rt(struct pktring *ring, uint32_t len, uint8_
 {
 	struct tpacket2_hdr *hdr = pktring_tx_hdr_rt(ring, ring->fill_slot);
 
-	hdr->tp_len = len;
+	pktring_tx_set_len_rt(hdr, len);
 	ring->owners[ring->fill_slot] = owner;
 	__atomic_store_n(&hdr->tp_status, PKTRING_STATUS_FILLED, __ATOMIC_RELEASE);
 	ring->fill_slot = pktring_tx_after_rt(ring, ring->fill_slot);

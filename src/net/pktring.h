@@ -18,11 +18,11 @@
 struct pktring;
 
 /*
- * A transmit slot: 32 bytes of kernel header, then the frame. 384 = six cache lines: one block's frame
- * (320 bytes) with its audio on a 32-byte boundary, no cache line shared between two slots.
+ * A transmit slot: 32 bytes of kernel header, a virtio_net_hdr right before the frame, the frame. 384 = six
+ * cache lines: one block's frame (320 bytes), header and audio each beginning with a line.
  */
 #define PKTRING_SLOT_SIZE 384
-#define PKTRING_DATA_OFFSET 32
+#define PKTRING_DATA_OFFSET 64
 #define PKTRING_FRAME_MAX 320
 #define PKTRING_OWNERS 64 /* owner numbers of transmit slots: 0..63 */
 

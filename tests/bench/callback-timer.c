@@ -3,11 +3,11 @@
  * it is, so that programs can be compared by one and the same measure.
  *
  * Counting begins with SIGUSR1 and ends with SIGUSR2. At exit a line of JSON goes to the file named by
- * CALLBACK_TIMER_REPORT. What it adds to a callback is two readings of the clock, outside of what is timed but
- * for half a reading each, and to sendto() a counter.
+ * CALLBACK_TIMER_REPORT. What it adds to a callback is two readings of the clock, outside of what is timed
+ * but for half a reading each, and to sendto() a counter.
  *
- * Threads: the callback's own writes the histogram; whoever calls sendto() in a cycle writes the counter of calls,
- * one thread in all programs that this is for.
+ * Threads: the callback's own writes the histogram; whoever calls sendto() in a cycle writes the counter of
+ * calls, one thread in all programs that this is for.
  */
 #include "histogram.h"
 
@@ -75,8 +75,8 @@ ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct soc
 {
 	if (atomic_load_explicit(&counting, memory_order_relaxed)) {
 		/* No locked instruction: it would be dearer than all else here. */
-		atomic_store_explicit(&sends, atomic_load_explicit(&sends, memory_order_relaxed) + 1,
-			memory_order_relaxed);
+		atomic_store_explicit(
+			&sends, atomic_load_explicit(&sends, memory_order_relaxed) + 1, memory_order_relaxed);
 	}
 	return real_sendto(fd, data, len, flags, to, to_len);
 }
@@ -115,6 +115,7 @@ __attribute__((destructor)) static void report(void)
 	print_us(f, "p99_us", histogram_quantile_ns(&times, 0.99));
 	print_us(f, "p999_us", histogram_quantile_ns(&times, 0.999));
 	print_us(f, "max_us", times.max_ns);
-	fprintf(f, ", \"sendto\": %" PRIu64 ", \"xruns\": %" PRIu64 "}\n", atomic_load(&sends), atomic_load(&xruns));
+	fprintf(f, ", \"sendto\": %" PRIu64 ", \"xruns\": %" PRIu64 "}\n", atomic_load(&sends),
+		atomic_load(&xruns));
 	fclose(f);
 }

@@ -1,7 +1,8 @@
 /*
- * The far end of the benchmarks: makes a host believe that its boxes are there, at next to no cost. Once a second
- * each box answers with the settings that the daemon has by default. Nothing is received: where no socket
- * wants the host's frames, the kernel throws them away first thing, and what is measured is the sender.
+ * The far end of the benchmarks: makes a host believe that its boxes are there, at next to no cost. Once a
+ * second each box answers with the settings that the daemon has by default. Nothing is received: where no
+ * socket wants the host's frames, the kernel throws them away first thing, and what is measured is the
+ * sender.
  */
 #include "config.h"
 
@@ -39,7 +40,8 @@ static void usage(FILE *f)
 {
 	fprintf(f,
 		"Usage: null-box -i INTERFACE -m MAC [-n BOXES] [--rate=HZ]\n"
-		"Answers for ETHlink8DAC boxes once a second, whether they were spoken to or not; until SIGTERM or\n"
+		"Answers for ETHlink8DAC boxes once a second, whether they were spoken to or not; until "
+		"SIGTERM or\n"
 		"SIGINT.\n"
 		"  -i, --interface=NAME  where the host is\n"
 		"  -m, --host-mac=MAC    the host's address, as in 02:00:00:00:00:01\n"
@@ -57,7 +59,8 @@ static unsigned number(const char *option, const char *text, unsigned min, unsig
 	errno = 0;
 	value = strtoul(text, &end, 10);
 	if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || value < min || value > max) {
-		fprintf(stderr, "null-box: %s %s: allowed is a number from %u to %u\n", option, text, min, max);
+		fprintf(stderr, "null-box: %s %s: allowed is a number from %u to %u\n", option, text, min,
+			max);
 		exit(2);
 	}
 	return (unsigned)value;
@@ -79,7 +82,8 @@ static void host_of(const char *text, struct options *o)
 	struct ether_addr mac;
 
 	if (!ether_aton_r(text, &mac)) {
-		fprintf(stderr, "null-box: --host-mac %s: allowed is an address such as 02:00:00:00:00:01\n", text);
+		fprintf(stderr, "null-box: --host-mac %s: allowed is an address such as 02:00:00:00:00:01\n",
+			text);
 		exit(2);
 	}
 	memcpy(o->host, &mac, ETHLINK_MAC_LEN);
@@ -89,9 +93,12 @@ static void host_of(const char *text, struct options *o)
 static void parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"interface", required_argument, NULL, 'i'}, {"host-mac", required_argument, NULL, 'm'},
-		{"boxes", required_argument, NULL, 'n'},     {"rate", required_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},            {"version", no_argument, NULL, 'V'},
+		{"interface", required_argument, NULL, 'i'},
+		{"host-mac", required_argument, NULL, 'm'},
+		{"boxes", required_argument, NULL, 'n'},
+		{"rate", required_argument, NULL, 'r'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
 	int c;
@@ -140,8 +147,8 @@ static int open_socket(const char *interface)
 	}
 	sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (sock < 0 || bind(sock, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		fprintf(stderr, "null-box: packet socket on %s: %s; this takes root or CAP_NET_RAW\n", interface,
-			strerror(errno));
+		fprintf(stderr, "null-box: packet socket on %s: %s; this takes root or CAP_NET_RAW\n",
+			interface, strerror(errno));
 		return -1;
 	}
 	return sock;
@@ -158,7 +165,8 @@ static void write_replies(const struct options *o)
 
 		ethlink_mac(ETHLINK_DAC8, (uint16_t)box, mac);
 		/* A box's reply is the host's header with the addresses the other way round. */
-		ethlink_encode_header(replies[box], ETHLINK_HEADER_LEN, ETHLINK_DAC8, o->host, mac, &settings);
+		ethlink_encode_header(
+			replies[box], ETHLINK_HEADER_LEN, ETHLINK_DAC8, o->host, mac, &settings);
 	}
 }
 
@@ -197,7 +205,8 @@ int main(int argc, char **argv)
 	do {
 		for (unsigned box = 0; box < o.boxes; box++) {
 			if (send(sock, replies[box], ETHLINK_HEADER_LEN, 0) < 0) {
-				fprintf(stderr, "null-box: sending on %s: %s\n", o.interface, strerror(errno));
+				fprintf(stderr, "null-box: sending on %s: %s\n", o.interface,
+					strerror(errno));
 				return 1;
 			}
 		}

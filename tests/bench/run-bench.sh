@@ -57,7 +57,7 @@ program() {
 	local f=$BUILD/$1
 
 	if ! [ -f "$f" ]; then
-		printf 'run-bench: there is no %s; call make and make bench-programs, and set BUILD to that folder\n' "$f" >&2
+		printf 'run-bench: there is no %s; call make and make bench-programs; BUILD is their folder\n' "$f" >&2
 		exit 1
 	fi
 	printf '%s\n' "$f"
@@ -98,7 +98,7 @@ parse_options() {
 check_options() {
 	local n
 
-	[[ $boxes =~ ^[0-9]+(,[0-9]+)*$ ]] || bad "--boxes is a number or several with commas between them, not '$boxes'"
+	[[ $boxes =~ ^[0-9]+(,[0-9]+)*$ ]] || bad "--boxes is numbers with commas between them, not '$boxes'"
 	for n in ${boxes//,/ }; do
 		whole --boxes "$n" 1 32
 	done
@@ -126,7 +126,7 @@ check_machine() {
 	fi
 	for p in ip jq jackd jack_lsp; do
 		if ! command -v "$p" > /dev/null; then
-			printf 'run-bench: %s is missing; on Debian: apt-get install iproute2 jq jackd2 jack-tools\n' "$p" >&2
+			printf 'run-bench: %s is missing; on Debian: apt-get install iproute2 jq jackd2\n' "$p" >&2
 			exit 1
 		fi
 	done
@@ -140,7 +140,8 @@ procs_cleanup() {
 make_net() {
 	NS=ethlinkd-bench-$$
 	ip netns add "$NS" || return 1
-	ip netns exec "$NS" sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2> /dev/null
+	ip netns exec "$NS" sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 \
+		net.ipv6.conf.default.disable_ipv6=1 2> /dev/null
 	ip -n "$NS" link add "$HOST_IF" type veth peer name "$BOX_IF" && ip -n "$NS" link set "$HOST_IF" up &&
 		ip -n "$NS" link set "$BOX_IF" up || return 1
 	host_mac=$(ip -n "$NS" -j link show "$HOST_IF" | jq -r '.[0].address')
@@ -320,8 +321,8 @@ bench() {
 	jq -r '"\(.daemon), Linux \(.kernel), \(.cores) x \(.cpu), load \(.load_before)"' <<< "$about"
 	for n in ${boxes//,/ }; do
 		n=$((10#$n))
-		procs_start boxes ip netns exec "$NS" "$BOXES" --interface="$BOX_IF" --host-mac="$host_mac" --boxes="$n" \
-			--rate="$rate"
+		procs_start boxes ip netns exec "$NS" "$BOXES" --interface="$BOX_IF" --host-mac="$host_mac" \
+			--boxes="$n" --rate="$rate"
 		for ((round = 1; round <= rounds; round++)); do
 			one daemon "$n" "$round" "$seconds"
 			one plain "$n" "$round" "$seconds"

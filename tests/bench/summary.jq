@@ -19,7 +19,8 @@ def compared: "cpu_percent", "cpu_ns_per_frame", "callback_p50_us";
 def beyond_floor: "cpu_percent", "callback_p50_us";
 
 def spread: map(select(. != null)) | if length == 0 then null else {median: median, lowest: min, highest: max} end;
-def program_summary: map(figures) as $f | (reduce ($f[0] | keys_unsorted[]) as $k ({}; .[$k] = ($f | map(.[$k]) | spread)))
+def program_summary: map(figures) as $f
+	| (reduce ($f[0] | keys_unsorted[]) as $k ({}; .[$k] = ($f | map(.[$k]) | spread)))
 	+ {lost: map(.lost), xruns: map(.xruns)};
 
 # The ratio of the medians; lowest and highest are those of the rounds.
@@ -45,7 +46,8 @@ def summary: {about: $about, results: (group_by(.boxes) | map(boxes_summary)), r
 def fixed($digits): if . == null then "-" else
 	(. < 0) as $negative | (fabs * pow(10; $digits) | round | tostring) as $s
 	| ("0" * ([$digits + 1 - ($s | length), 0] | max) // "") + $s
-	| (if $negative then "-" else "" end) + .[:length - $digits] + (if $digits > 0 then "." + .[length - $digits:] else "" end)
+	| (if $negative then "-" else "" end) + .[:length - $digits]
+		+ (if $digits > 0 then "." + .[length - $digits:] else "" end)
 	end;
 def left($width): . + (" " * ([$width - length, 0] | max) // "");
 def cell($digits): if . == null then "-" else
@@ -61,8 +63,9 @@ def list_row($title; $k): [$title, (.daemon, .plain | .[$k] | map(tostring) | jo
 	(.null[$k] | map(tostring) | join(" ")), ""] | row(25);
 
 def table: (.results[] | "",
-	"\(.boxes) \(if .boxes == 1 then "box" else "boxes" end), \($about.rate_hz) Hz, period \($about.period_frames): "
-		+ "\(.boxes * $about.rate_hz / 8) frames a second; \($about.rounds) x \($about.seconds) s",
+	"\(.boxes) \(if .boxes == 1 then "box" else "boxes" end), \($about.rate_hz) Hz, "
+		+ "period \($about.period_frames): \(.boxes * $about.rate_hz / 8) frames a second; "
+		+ "\($about.rounds) x \($about.seconds) s",
 	(["", "daemon", "plain port", "daemon/plain", "JACK alone", "daemon/plain without JACK"] | row(25)),
 	figure_row("CPU, % of a core"; "cpu_percent"; 2),
 	figure_row("CPU, ns a frame"; "cpu_ns_per_frame"; 0),

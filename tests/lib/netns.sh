@@ -28,6 +28,7 @@ NT_SERVER=
 NT_CONF=
 NT_FEED_JSON={}
 NT_EMU_JSON={}
+NT_COMPARE_JSON={}
 NT_SOURCE=
 NT_RECORDING=
 NT_XRUNS=0
@@ -240,26 +241,36 @@ nt_check() {
 	fi
 }
 
-# After playing: stops the daemon and the box (process emu) and compares. Sets NT_XRUNS and NT_SAID.
-# 0: exact. 1: not, but the server itself had xruns. 2: wrong.
-nt_judge() {
-	local status compare said
+# How often this machine, and not the daemon, was at fault while the feed played: what the audio server reported, and
+# stalls of the whole machine that are longer than half of what the box had in hand.
+nt_faults() {
+	local latency
 
-	NT_XRUNS=$(($(nt_feed_value xruns) + $(nt_feed_value skipped_cycles)))
+	latency=$(nt_status '.devices[0].latency_frames')
+	jq -r --argjson latency "${latency:-0}" '.xruns + .skipped_cycles +
+		(if .stall_max_us * .rate / 1e6 > $latency / 2 then .stalls else 0 end)' <<< "$NT_FEED_JSON"
+}
+
+# After playing: stops the daemon and the box (process emu) and compares. Sets NT_XRUNS, NT_COMPARE_JSON and NT_SAID.
+# 0: exact. 1: not, but this machine was at fault at least once. 2: wrong.
+nt_judge() {
+	local status said
+
+	NT_XRUNS=$(nt_faults)
 	nt_dropped=$(($(nt_status '.devices[0].frames_dropped') - nt_dropped_before))
 	procs_stop ethlinkd
 	status=$PROCS_STATUS
 	nt_emu_end emu || return 2
-	compare=$("$NT_COMPARE" --source "$NT_SOURCE" "$NT_RECORDING" 2>> "$PROCS_DIR/compare.err")
-	printf '%s\n' "$NT_FEED_JSON" "$compare" > "$PROCS_DIR/compare.out"
+	NT_COMPARE_JSON=$("$NT_COMPARE" --source "$NT_SOURCE" "$NT_RECORDING" 2>> "$PROCS_DIR/compare.err")
+	printf '%s\n' "$NT_FEED_JSON" "$NT_COMPARE_JSON" > "$PROCS_DIR/compare.out"
 	nt_lost=$(nt_emu_value frames_lost)
-	nt_gaps=$(jq -r .gaps <<< "$compare")
+	nt_gaps=$(jq -r .gaps <<< "$NT_COMPARE_JSON")
 	# Outside of the gaps all is there, and a gap is short: an xrun costs its periods and the fades around them.
-	nt_whole=$(jq -r --argjson n "$NT_XRUNS" '.source_frames - .frames_compared <= $n * .rate / 20' <<< "$compare")
-	said="$(jq -r .identical <<< "$compare") $nt_lost $(nt_emu_value zero_blocks_mid_audio) $nt_dropped $status"
+	nt_whole=$(jq -r --argjson n "$NT_XRUNS" '.source_frames - .frames_compared <= $n * .rate / 20' <<< "$NT_COMPARE_JSON")
+	said="$(jq -r .identical <<< "$NT_COMPARE_JSON") $nt_lost $(nt_emu_value zero_blocks_mid_audio) $nt_dropped $status"
 	# shellcheck disable=SC2086
 	NT_SAID=$(printf 'identical %s, lost by the box %s, zero blocks %s, dropped %s, exit status %s' $said)
-	NT_SAID="$NT_SAID, gaps ${nt_gaps:-?}, server xruns $NT_XRUNS"
+	NT_SAID="$NT_SAID, gaps ${nt_gaps:-?}, xruns and stalls $NT_XRUNS"
 	if [ "$said" = "true 0 0 0 0" ]; then
 		return 0
 	fi
@@ -285,13 +296,13 @@ nt_exact() {
 		result=2
 		"$@" && { nt_judge; result=$?; }
 		if [ "$result" -eq 0 ]; then
-			nt_ok "$name: exact$([ "$NT_XRUNS" -eq 0 ] || printf ' over %d server xruns' "$NT_XRUNS")"
+			nt_ok "$name: exact$([ "$NT_XRUNS" -eq 0 ] || printf ' over %d xruns and stalls of this machine' "$NT_XRUNS")"
 		elif [ "$result" -eq 1 ] && [ "$attempt" -lt 3 ]; then
-			printf '# %s: the audio server itself had xruns (%s); again\n' "$name" "$NT_SAID"
+			printf '# %s: the audio server had xruns, or the machine stalls (%s); again\n' "$name" "$NT_SAID"
 			nt_stop_all
 			continue
 		elif [ "$result" -eq 1 ] && nt_around_xruns; then
-			nt_ok "$name: passed around $NT_XRUNS server xruns ($nt_gaps gaps)"
+			nt_ok "$name: passed around $NT_XRUNS xruns and stalls of this machine ($nt_gaps gaps)"
 		else
 			nt_not_ok "$name: $NT_SAID"
 		fi

@@ -19,12 +19,18 @@ jack_tool() {
 }
 
 # A minute of full-scale audio rushes through, much faster than the box could take it: the box must hear none of it.
+# The client that sends it stays until real time is back: JACK2 does not like one to leave a freewheeling server.
 freewheeling() {
-	start && jack_tool jack_freewheel y || return 1
-	procs_start rush "$NT_FEED" --server "$NT_SERVER" --client rush --pattern --seconds 60 \
-		--target ethlink:stage/playback_
-	procs_wait rush 60 && [ "$PROCS_STATUS" -eq 0 ] && jack_tool jack_freewheel n && nt_wait_state stage online &&
-		feed
+	start || return 1
+	procs_start rush "$NT_FEED" --server "$NT_SERVER" --client rush --pattern --seconds 60 --hold \
+		--start-file "$PROCS_DIR/rush.go" --target ethlink:stage/playback_
+	procs_until 10 "the rushing client" grep -q connected "$PROCS_DIR/rush.err" && jack_tool jack_freewheel y &&
+		touch "$PROCS_DIR/rush.go" &&
+		procs_until 60 "a minute to rush by" grep -q '"frames": 2880000' "$PROCS_DIR/rush.out" &&
+		jack_tool jack_freewheel n && nt_wait_state stage online || return 1
+	procs_stop rush
+	rm "$PROCS_DIR/rush.go"
+	feed
 }
 
 other_period() {

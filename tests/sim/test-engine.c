@@ -224,6 +224,40 @@ static void test_late_callbacks(void **state)
 	sim_free(sim);
 }
 
+/*
+ * Streams begin in late callbacks as well, and those that follow come early against them: the cushion must
+ * be counted from when the cycle should have come, or the box runs over.
+ */
+static void test_late_callbacks_from_the_start(void **state)
+{
+	static const uint32_t periods[] = {16, 64, 256, 441, 512, 1000, 1024, 2048, 8192};
+	uint32_t seed = 3;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods) * 4; i++) {
+		uint32_t period = periods[i / 4];
+		int64_t period_ns = (int64_t)period * NSEC_PER_SEC / 48000, latest;
+		struct sim *sim = sim_new(1, 48000, period, NULL);
+		struct pattern_source src = {.stretches = 1};
+
+		sim->source = play_pattern;
+		sim->user = &src;
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+		latest = MIN(period_ns * 9 / 10, (int64_t)sim->policy.latency_frames * NSEC_PER_SEC / 48000 * 7 / 10);
+		while (sim->now_ns < 8 * NSEC_PER_SEC) {
+			seed = seed * 1664525u + 1013904223u;
+			/* Mostly late at first, mostly on time afterwards. */
+			if ((seed >> 28) < (sim->now_ns < 3 * NSEC_PER_SEC ? 12u : 4u)) {
+				sim->late_ns = (seed >> 4) % latest;
+			}
+			src.playing = sim->now_ns > 4 * NSEC_PER_SEC && sim->now_ns < 7 * NSEC_PER_SEC;
+			sim_cycle(sim);
+		}
+		assert_int_equal(engine_dac_report(sim->boxes[0].dac)->starts, 1);
+		assert_lossless(sim, &src);
+		sim_free(sim);
+	}
+}
+
 static void test_unsupported_sends_nothing(void **state)
 {
 	struct sim *sim = sim_new(1, 48000, 64, NULL);
@@ -675,6 +709,7 @@ int main(void)
 		cmocka_unit_test(test_blocks_are_interleaved_over_boxes),
 		cmocka_unit_test(test_latency_is_exact),
 		cmocka_unit_test(test_late_callbacks),
+		cmocka_unit_test(test_late_callbacks_from_the_start),
 		cmocka_unit_test(test_unsupported_sends_nothing),
 		cmocka_unit_test(test_freewheel),
 		cmocka_unit_test(test_fades_without_steps),

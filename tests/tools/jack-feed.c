@@ -6,6 +6,7 @@
  * test can tell a fault of the machine from one of the program that it tests.
  */
 #include "material.h"
+#include "stall.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -42,6 +43,7 @@ struct options {
 	const char *save;
 	bool save_only;
 	bool info;
+	bool hold;
 	const char *start_file;
 	double seconds;
 	double lead_in_s;
@@ -287,12 +289,14 @@ static void report(const struct feed *f)
 	size_t played = position > f->lead_frames ? position - f->lead_frames : 0;
 	unsigned xruns = atomic_load(&f->xruns);
 	int skipped = atomic_load(&f->skipped);
+	struct stalls stalls = stall_stop();
 
 	if (played > f->material.frames) {
 		played = f->material.frames;
 	}
 	printf("{\"frames\": %zu, \"xruns\": %u, \"skipped_cycles\": %d, \"rate\": %u, \"period\": %u", played, xruns,
 		skipped > 0 ? skipped : 0, f->material.rate_hz, jack_get_buffer_size(f->client));
+	printf(", \"stalls\": %u, \"stall_max_us\": %lld", stalls.count, (long long)stalls.longest_ns / 1000);
 	print_positions("xrun_frames", f, f->xrun_at, xruns);
 	print_positions("skipped_frames", f, f->skipped_at, skipped > 0 ? atomic_load(&f->n_skipped_at) : 0);
 	printf("}\n");
@@ -305,6 +309,8 @@ static int play(struct feed *f, const struct options *o)
 	double length_s, deadline_s;
 
 	wait_for_start(o);
+	/* Without the right to realtime priority there are no stalls to tell. */
+	stall_start();
 	length_s = (double)f->total_frames / f->material.rate_hz;
 	deadline_s = now_s() + 2.0 * length_s + o->timeout_s;
 	atomic_store_explicit(&f->go, true, memory_order_release);
@@ -324,6 +330,9 @@ static int play(struct feed *f, const struct options *o)
 		pause_briefly();
 	}
 	report(f);
+	while (o->hold && !interrupted && !atomic_load(&f->lost)) {
+		pause_briefly();
+	}
 	return 0;
 }
 
@@ -397,10 +406,11 @@ static void usage(FILE *to)
 	      "  --lead-in S        silence before (default 0.5)\n"
 	      "  --tail S           silence after (default 0.5)\n"
 	      "  --start-file FILE  play silence until FILE exists\n"
+	      "  --hold             stay connected after the report, until SIGTERM\n"
 	      "  --timeout S        how long to wait for the ports of a target (default 10)\n"
 	      "  --help, --version\n\n"
-	      "The last line is JSON: frames, xruns, skipped_cycles, rate, period, xrun_frames, skipped_frames\n"
-	      "(where in the material the server reported them). Exit status: 0, 1 on failure, 2 for a bad command line.\n",
+	      "The last line is JSON: frames, xruns, skipped_cycles, rate, period; stalls, stall_max_us (realtime threads\n"
+	      "that woke more than 1 ms late, and the latest); xrun_frames, skipped_frames (where in the material). Exit status: 0, 1 on failure, 2 for a bad command line.\n",
 		to);
 }
 
@@ -444,7 +454,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "music", 0, NULL, 'm' }, { "seconds", 1, NULL, 's' }, { "save", 1, NULL, 'S' },
 		{ "save-only", 1, NULL, 'O' }, { "server", 1, NULL, 'n' }, { "client", 1, NULL, 'c' },
 		{ "target", 1, NULL, 't' }, { "lead-in", 1, NULL, 'l' }, { "tail", 1, NULL, 'T' },
-		{ "start-file", 1, NULL, 'w' }, { "timeout", 1, NULL, 'W' }, { "info", 0, NULL, 'i' }, { "help", 0, NULL, 'h' },
+		{ "start-file", 1, NULL, 'w' }, { "timeout", 1, NULL, 'W' }, { "info", 0, NULL, 'i' }, { "hold", 0, NULL, 'H' }, { "help", 0, NULL, 'h' },
 		{ "version", 0, NULL, 'V' }, { NULL, 0, NULL, 0 } };
 	bool seconds_given = false, good = true;
 	int k;
@@ -471,6 +481,8 @@ static int parse(int argc, char **argv, struct options *o)
 			good = o->rate_hz >= 8000 && o->rate_hz <= 192000;
 		} else if (k == 'i') {
 			o->info = true;
+		} else if (k == 'H') {
+			o->hold = true;
 		} else if (k == 'n') {
 			o->server = optarg;
 		} else if (k == 'c') {

@@ -14,9 +14,11 @@ tests_tools_frame_spray_SOURCES = tests/tools/frame-spray.c
 tests_tools_jack_feed_SOURCES = \
 	tests/tools/jack-feed.c \
 	tests/tools/material.c \
-	tests/tools/material.h
+	tests/tools/material.h \
+	tests/tools/stall.c \
+	tests/tools/stall.h
 tests_tools_jack_feed_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS) $(SNDFILE_CFLAGS)
-tests_tools_jack_feed_LDADD = $(JACK_LIBS) $(SNDFILE_LIBS) -lm
+tests_tools_jack_feed_LDADD = $(JACK_LIBS) $(SNDFILE_LIBS) -lm -lpthread
 
 tests_tools_wav_compare_SOURCES = \
 	tests/tools/material.c \

@@ -1,0 +1,32 @@
+/*
+ * When cycles should come, learned from when they do. A callback may come late, by up to a period without
+ * anybody calling it an xrun; it never comes early. Whatever is counted in time (the cushion at a start, when
+ * a part of a period is due, how much was lost in an xrun) is counted from when the cycle should have begun.
+ *
+ * The server's own smoothed time is of no use here: after a change of period it takes seconds to settle.
+ *
+ * RT's own; pure.
+ */
+#ifndef ENGINE_CLOCK_RT_H
+#define ENGINE_CLOCK_RT_H
+
+#include "base/audio.h"
+
+struct clock {
+	uint32_t rate_hz;
+	uint32_t frames;
+	uint32_t cycles;       /* since the last change of rate, period or freewheeling */
+	uint32_t xruns;        /* the server's count when we looked last */
+	uint32_t judge_cycles; /* cycles still to look at after an xrun */
+	int64_t judge_ns;      /* the least lateness in them */
+	int64_t expect_ns;     /* when this cycle should have begun (CLOCK_MONOTONIC) */
+	int64_t late_ns;       /* how much later it did; 0 or more */
+	int64_t lost_ns;       /* in this cycle it has become clear that so much time was lost; mostly 0 */
+};
+
+/* Once at the beginning of each cycle. RT safe. */
+void clock_update_rt(struct clock *clock, const struct audio_cycle *cycle);
+/* Enough cycles have been seen to know when they should come. RT safe. */
+bool clock_settled_rt(const struct clock *clock);
+
+#endif
