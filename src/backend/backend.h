@@ -22,8 +22,8 @@ enum backend_change {
 	BACKEND_CHANGED_PERIOD = 1 << 0,
 	BACKEND_CHANGED_RATE = 1 << 1,
 	BACKEND_CHANGED_XRUN = 1 << 2,
-	BACKEND_CHANGED_GONE = 1 << 3,      /* the server has left; close and open again */
-	BACKEND_CHANGED_PORTS = 1 << 4,     /* ports came or went: connections may be possible now */
+	BACKEND_CHANGED_GONE = 1 << 3,	/* the server has left; close and open again */
+	BACKEND_CHANGED_PORTS = 1 << 4, /* ports came or went: connections may be possible now */
 	BACKEND_CHANGED_FREEWHEEL = 1 << 5,
 };
 
@@ -35,13 +35,13 @@ struct backend_callbacks {
 
 /* The ports of one device. Strings are copied. */
 struct backend_ports {
-	const char *name;                        /* the ports are NAME/playback_1, … */
-	bool playback;                           /* 8 inputs: graph to device */
-	bool monitor;                            /* 8 outputs with the same audio */
-	const char *labels[AUDIO_CHANNELS];      /* pretty names; NULL: none */
-	const char *connect[AUDIO_CHANNELS];     /* ports to connect each channel to; NULL: none */
-	uint32_t latency_frames;                 /* from the cycle's start until its first sample is heard */
-	void *owner;                             /* handed to process in the cycle's groups */
+	const char *name;		     /* the ports are NAME/playback_1, … */
+	bool playback;			     /* 8 inputs: graph to device */
+	bool monitor;			     /* 8 outputs with the same audio */
+	const char *labels[AUDIO_CHANNELS];  /* pretty names; NULL: none */
+	const char *connect[AUDIO_CHANNELS]; /* ports to connect each channel to; NULL: none */
+	uint32_t latency_frames;	     /* from the cycle's start until its first sample is heard */
+	void *owner;			     /* handed to process in the cycle's groups */
 };
 
 struct backend_info {
@@ -55,7 +55,8 @@ struct backend_info {
 struct backend_ops {
 	const char *name;
 	int (*open)(struct backend *b);
-	int (*add_ports)(struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group);
+	int (*add_ports)(
+		struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group);
 	void (*remove_ports)(struct backend *b, struct backend_group *group);
 	void (*set_latency)(struct backend *b, struct backend_group *group, uint32_t latency_frames);
 	int (*start)(struct backend *b);
@@ -82,8 +83,8 @@ static inline int backend_open(struct backend *b)
 }
 
 /* 0 or -errno. Between open and close. */
-static inline int backend_add_ports(struct backend *b, const struct backend_ports *ports,
-	struct backend_group **ret_group)
+static inline int backend_add_ports(
+	struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group)
 {
 	return b->ops->add_ports(b, ports, ret_group);
 }
@@ -94,7 +95,8 @@ static inline void backend_remove_ports(struct backend *b, struct backend_group 
 	b->ops->remove_ports(b, group);
 }
 
-static inline void backend_set_latency(struct backend *b, struct backend_group *group, uint32_t latency_frames)
+static inline void backend_set_latency(
+	struct backend *b, struct backend_group *group, uint32_t latency_frames)
 {
 	b->ops->set_latency(b, group, latency_frames);
 }
@@ -162,8 +164,8 @@ int backend_jack_new(const char *client_name, const char *server, const struct b
 int backend_null_new(uint32_t rate_hz, uint32_t period_frames, const struct backend_callbacks *callbacks,
 	struct backend **ret_backend);
 /* The buffers that the next cycles of this group see; NULL: silence. */
-void backend_null_set_buffers(struct backend_group *group, const float *const in[AUDIO_CHANNELS],
-	float *const out[AUDIO_CHANNELS]);
+void backend_null_set_buffers(
+	struct backend_group *group, const float *const in[AUDIO_CHANNELS], float *const out[AUDIO_CHANNELS]);
 /* From now on cycles have this size and rate; posts the changes. */
 void backend_null_set_format(struct backend *b, uint32_t rate_hz, uint32_t period_frames);
 void backend_null_set_freewheel(struct backend *b, bool freewheel);

@@ -27,16 +27,16 @@ struct jack_table {
 
 struct jack_backend {
 	struct backend base;
-	jack_client_t *client;      /* NULL: not open */
+	jack_client_t *client; /* NULL: not open */
 	_Atomic(struct jack_table *) table;
-	_Atomic uint64_t cycles;    /* RT: cycles ended */
+	_Atomic uint64_t cycles; /* RT: cycles ended */
 	_Atomic uint32_t rate_hz;
 	_Atomic uint32_t period_frames;
 	_Atomic uint32_t xruns;
 	_Atomic bool freewheel;
-	_Atomic uint32_t changes;   /* bits of enum backend_change not yet dispatched */
+	_Atomic uint32_t changes; /* bits of enum backend_change not yet dispatched */
 	bool started;
-	_Atomic bool gone;          /* the server has left: no call may wait for it */
+	_Atomic bool gone; /* the server has left: no call may wait for it */
 	int fd;
 	char client_name[64];
 	char server[64];

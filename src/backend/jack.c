@@ -155,8 +155,8 @@ static int jack_open(struct backend *b)
 	jack_status_t status = 0;
 	int r;
 
-	j->client = default_server ? jack_client_open(j->client_name, options, &status) :
-				     jack_client_open(j->client_name, options, &status, j->server);
+	j->client = default_server ? jack_client_open(j->client_name, options, &status)
+				   : jack_client_open(j->client_name, options, &status, j->server);
 	if (!j->client) {
 		if (status & JackNameNotUnique) {
 			return -EEXIST;
@@ -224,8 +224,8 @@ static void free_group(struct jack_backend *j, struct backend_group *group, bool
  * Set once, when the port is registered; whatever the user changes afterwards stays. JACK uses the ids of
  * ports again, so what stands there before is another port's.
  */
-static void set_metadata(struct jack_backend *j, jack_port_t *port, unsigned order, const char *label,
-	const char *suffix)
+static void set_metadata(
+	struct jack_backend *j, jack_port_t *port, unsigned order, const char *label, const char *suffix)
 {
 	jack_uuid_t uuid = jack_port_uuid(port);
 	char text[128];
@@ -240,7 +240,8 @@ static void set_metadata(struct jack_backend *j, jack_port_t *port, unsigned ord
 	}
 }
 
-static int register_ports(struct jack_backend *j, const struct backend_ports *ports, struct backend_group *group)
+static int register_ports(
+	struct jack_backend *j, const struct backend_ports *ports, struct backend_group *group)
 {
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
 		char name[128];
@@ -256,11 +257,13 @@ static int register_ports(struct jack_backend *j, const struct backend_ports *po
 		}
 		if (ports->monitor) {
 			snprintf(name, sizeof(name), "%s/monitor_%u", ports->name, k + 1);
-			group->out[k] = jack_port_register(j->client, name, JACK_DEFAULT_AUDIO_TYPE, JackPortIsOutput, 0);
+			group->out[k] = jack_port_register(
+				j->client, name, JACK_DEFAULT_AUDIO_TYPE, JackPortIsOutput, 0);
 			if (!group->out[k]) {
 				return -EIO;
 			}
-			set_metadata(j, group->out[k], AUDIO_CHANNELS + k + 1, ports->labels[k], " (monitor)");
+			set_metadata(
+				j, group->out[k], AUDIO_CHANNELS + k + 1, ports->labels[k], " (monitor)");
 		}
 		if (ports->connect[k]) {
 			group->connect[k] = strdup(ports->connect[k]);
@@ -272,7 +275,8 @@ static int register_ports(struct jack_backend *j, const struct backend_ports *po
 	return 0;
 }
 
-static int jack_add_ports(struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group)
+static int jack_add_ports(
+	struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group)
 {
 	struct jack_backend *j = jack_of(b);
 	struct jack_table *old = atomic_load(&j->table);

@@ -41,7 +41,8 @@ static int null_open(struct backend *b)
 	return 0;
 }
 
-static int null_add_ports(struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group)
+static int null_add_ports(
+	struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group)
 {
 	struct null_backend *n = null_of(b);
 	struct backend_group *group;
@@ -179,8 +180,8 @@ int backend_null_new(uint32_t rate_hz, uint32_t period_frames, const struct back
 	return 0;
 }
 
-void backend_null_set_buffers(struct backend_group *group, const float *const in[AUDIO_CHANNELS],
-	float *const out[AUDIO_CHANNELS])
+void backend_null_set_buffers(
+	struct backend_group *group, const float *const in[AUDIO_CHANNELS], float *const out[AUDIO_CHANNELS])
 {
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
 		group->audio.in[k] = in ? in[k] : NULL;

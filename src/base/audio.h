@@ -17,17 +17,17 @@
 
 /* The ports of one device. A missing buffer (NULL) is silence (in) or nobody listening (out). */
 struct audio_group {
-	void *owner;                   /* what add_ports was given: the engine's device */
+	void *owner;			 /* what add_ports was given: the engine's device */
 	const float *in[AUDIO_CHANNELS]; /* graph to device, planar, nominal range [-1, +1) */
-	float *out[AUDIO_CHANNELS];    /* device to graph */
+	float *out[AUDIO_CHANNELS];	 /* device to graph */
 };
 
 struct audio_cycle {
-	uint32_t frames;      /* sample frames in each buffer, 1..8192 */
+	uint32_t frames; /* sample frames in each buffer, 1..8192 */
 	uint32_t rate_hz;
-	int64_t now_ns;       /* CLOCK_MONOTONIC, when the callback began */
-	uint32_t xruns;       /* xruns that the server has reported so far */
-	bool freewheel;       /* the server runs as fast as it can, not in real time */
+	int64_t now_ns; /* CLOCK_MONOTONIC, when the callback began */
+	uint32_t xruns; /* xruns that the server has reported so far */
+	bool freewheel; /* the server runs as fast as it can, not in real time */
 	unsigned n_groups;
 	struct audio_group *const *groups;
 };

@@ -17,8 +17,11 @@ static const struct {
 	enum log_level level;
 	const char *name;
 } names[] = {
-	{LOG_ERROR, "error"}, {LOG_WARNING, "warning"}, {LOG_NOTICE, "notice"},
-	{LOG_INFO, "info"},   {LOG_DEBUG, "debug"},
+	{LOG_ERROR, "error"},
+	{LOG_WARNING, "warning"},
+	{LOG_NOTICE, "notice"},
+	{LOG_INFO, "info"},
+	{LOG_DEBUG, "debug"},
 };
 
 void log_set_level(enum log_level level)
@@ -88,7 +91,8 @@ void log_msgv(enum log_level level, const char *fmt, va_list ap)
 	if (stderr_is_journal) {
 		fprintf(stderr, "<%d>%s\n", (int)level, line);
 	} else if (level <= LOG_WARNING) {
-		fprintf(stderr, "%s%s%s: %s\n", program, *program ? ": " : "", log_level_to_string(level), line);
+		fprintf(stderr, "%s%s%s: %s\n", program, *program ? ": " : "", log_level_to_string(level),
+			line);
 	} else {
 		fprintf(stderr, "%s%s%s\n", program, *program ? ": " : "", line);
 	}

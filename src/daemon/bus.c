@@ -87,8 +87,9 @@ static int append_levels(sd_bus_message *m, struct device *d)
 		peak_db[k] = isinf(peak[k]) ? 20.0 * log10((double)3.4e38f) : 20.0 * log10((double)peak[k]);
 	}
 	r = append_array(m, "gain_db", 'i', gain_db, sizeof(gain_db[0]));
-	r = r < 0 ? r : append_sv(m, "mute", "ab", ETHLINK_CHANNELS, mute[0], mute[1], mute[2], mute[3], mute[4], mute[5],
-				mute[6], mute[7]);
+	r = r < 0 ? r
+		  : append_sv(m, "mute", "ab", ETHLINK_CHANNELS, mute[0], mute[1], mute[2], mute[3], mute[4],
+			    mute[5], mute[6], mute[7]);
 	return r < 0 ? r : append_array(m, "peak_dbfs", 'd', peak_db, sizeof(peak_db[0]));
 }
 
@@ -102,8 +103,8 @@ static int append_device(sd_bus_message *m, struct device *d)
 	char mac[18];
 	int r;
 
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", d->mac[0], d->mac[1], d->mac[2], d->mac[3],
-		d->mac[4], d->mac[5]);
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", d->mac[0], d->mac[1], d->mac[2],
+		d->mac[3], d->mac[4], d->mac[5]);
 	r = sd_bus_message_open_container(m, 'a', "{sv}");
 	r = r < 0 ? r : append_sv(m, "name", "s", d->conf->name);
 	r = r < 0 ? r : append_sv(m, "model", "s", ethlink_model_name(d->conf->model));
@@ -200,9 +201,12 @@ static int start_client(struct bus *bus, sd_bus *client, int fd)
 	r = r < 0 ? r : sd_bus_set_anonymous(client, true);
 	r = r < 0 ? r : sd_bus_negotiate_creds(client, true, SD_BUS_CREDS_PID | SD_BUS_CREDS_UID);
 	r = r < 0 ? r : sd_bus_start(client);
-	r = r < 0 ? r : sd_bus_add_object_vtable(client, NULL, OBJECT_PATH, MANAGER_INTERFACE, manager_vtable, bus);
-	r = r < 0 ? r : sd_bus_match_signal(client, NULL, NULL, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
-				"Disconnected", on_disconnected, bus);
+	r = r < 0 ? r
+		  : sd_bus_add_object_vtable(
+			    client, NULL, OBJECT_PATH, MANAGER_INTERFACE, manager_vtable, bus);
+	r = r < 0 ? r
+		  : sd_bus_match_signal(client, NULL, NULL, "/org/freedesktop/DBus/Local",
+			    "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, bus);
 	return r < 0 ? r : sd_bus_attach_event(client, bus->manager->event, 0);
 }
 
@@ -259,7 +263,8 @@ static int find_folder(char *ret_path, size_t size)
 		n = snprintf(ret_path, size, "%.*s", (int)strcspn(e, ":"), e);
 	} else {
 		e = getenv("XDG_RUNTIME_DIR");
-		n = e && *e ? snprintf(ret_path, size, "%s/ethlinkd", e) : snprintf(ret_path, size, "/run/ethlinkd");
+		n = e && *e ? snprintf(ret_path, size, "%s/ethlinkd", e)
+			    : snprintf(ret_path, size, "/run/ethlinkd");
 	}
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
@@ -291,19 +296,20 @@ static int lock_folder(struct bus *bus, const char *folder)
 	char path[sizeof(bus->path) + 8];
 
 	if (mkdir(folder, 0700) < 0 && errno != EEXIST) {
-		log_error("cannot make the folder %s: %s; create it for this user, or set RUNTIME_DIRECTORY", folder,
-			strerror(errno));
+		log_error("cannot make the folder %s: %s; create it for this user, or set RUNTIME_DIRECTORY",
+			folder, strerror(errno));
 		return -errno;
 	}
 	snprintf(path, sizeof(path), "%s/lock", folder);
 	bus->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (bus->lock_fd < 0) {
-		log_error("cannot write in the folder %s: %s; give it to this user, or set RUNTIME_DIRECTORY", folder,
-			strerror(errno));
+		log_error("cannot write in the folder %s: %s; give it to this user, or set RUNTIME_DIRECTORY",
+			folder, strerror(errno));
 		return -errno;
 	}
 	if (flock(bus->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		log_error("another ethlinkd runs with the folder %s; stop it, or set RUNTIME_DIRECTORY to another folder",
+		log_error("another ethlinkd runs with the folder %s; stop it, or set RUNTIME_DIRECTORY to "
+			  "another folder",
 			folder);
 		return -EBUSY;
 	}
@@ -324,7 +330,8 @@ int bus_new(struct manager *m, struct bus **ret_bus)
 	bus->lock_fd = -1;
 	r = find_folder(folder, sizeof(folder));
 	if (r < 0) {
-		log_error("the path of the runtime folder is too long for a socket; set RUNTIME_DIRECTORY to a shorter one");
+		log_error("the path of the runtime folder is too long for a socket; set RUNTIME_DIRECTORY to "
+			  "a shorter one");
 	} else {
 		r = lock_folder(bus, folder);
 	}

@@ -15,8 +15,8 @@
 #include <stddef.h>
 
 #define CONF_FILE_MAX (1024 * 1024) /* bytes */
-#define CONF_LINE_MAX 4096 /* bytes, the line's end not counted: eight of JACK's longest port names fit */
-#define CONF_ERRORS_MAX 500         /* told one by one; further ones are counted */
+#define CONF_LINE_MAX 4096  /* bytes, the line's end not counted: eight of JACK's longest port names fit */
+#define CONF_ERRORS_MAX 500 /* told one by one; further ones are counted */
 #define CONF_QUOTE_MAX 64
 
 struct conf_parser;
@@ -57,17 +57,17 @@ struct conf_parser {
 	const char *text;
 	size_t len;
 	size_t pos;
-	struct conf_where where;        /* of the line at hand */
+	struct conf_where where; /* of the line at hand */
 	char line[CONF_LINE_MAX + 1];
-	char *value;                    /* in line */
-	char key[CONF_QUOTE_MAX];       /* for messages: a key or [section]; empty: none */
+	char *value;		  /* in line */
+	char key[CONF_QUOTE_MAX]; /* for messages: a key or [section]; empty: none */
 
 	/* where the keys of the section at hand go; to scratch where the section itself is wrong */
 	enum conf_section section;
 	char section_text[CONF_QUOTE_MAX];
 	struct conf *to_conf;
 	struct conf_device *to_dev;
-	uint32_t *good;                 /* bit k: the latest value of key k was good */
+	uint32_t *good; /* bit k: the latest value of key k was good */
 	struct conf scratch_conf;
 	struct conf_device scratch_dev;
 	uint32_t scratch_good;
@@ -80,7 +80,7 @@ struct conf_parser {
 	bool too_many_devices;
 
 	struct conf_error errors[CONF_ERRORS_MAX];
-	unsigned n_errors;              /* may exceed CONF_ERRORS_MAX */
+	unsigned n_errors; /* may exceed CONF_ERRORS_MAX */
 };
 
 /* conf.c: something is wrong with what is being read, or (at) with what stood there. */
@@ -105,9 +105,9 @@ void conf_device_set_defaults(struct conf_device *dev);
 void conf_device_fini(struct conf_device *dev);
 
 /* conf-values.c: those that take the parser complain where they return false. */
-bool conf_is_name_char(char c);        /* letter, digit, - or _ */
-bool conf_name_ok(const char *s);      /* 1..CONF_NAME_MAX of these */
-bool conf_text_ok(const char *s);      /* valid UTF-8 without control characters */
+bool conf_is_name_char(char c);	  /* letter, digit, - or _ */
+bool conf_name_ok(const char *s); /* 1..CONF_NAME_MAX of these */
+bool conf_text_ok(const char *s); /* valid UTF-8 without control characters */
 bool conf_parse_decimal(const char *s, int *ret);
 bool conf_parse_ranged(
 	struct conf_parser *p, const char *value, int min, int max, const char *unit, int *ret);

@@ -235,8 +235,8 @@ static bool parse_gain(struct conf_parser *p, struct conf *conf, struct conf_dev
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (!conf_parse_decimal(items[i], &dev->gain_db[i])) {
-			conf_complain(p, "%s is not allowed; write a gain in whole dB",
-				conf_quote(items[i], q));
+			conf_complain(
+				p, "%s is not allowed; write a gain in whole dB", conf_quote(items[i], q));
 			ok = false;
 		}
 	}

@@ -26,8 +26,8 @@ static unsigned file_index(const struct conf *conf, const char *file)
 static void add_error(struct conf_parser *p, const struct conf_where *where, const char *key, const char *fmt,
 	va_list ap) __attribute__((format(printf, 4, 0)));
 
-static void add_error(struct conf_parser *p, const struct conf_where *where, const char *key, const char *fmt,
-	va_list ap)
+static void add_error(
+	struct conf_parser *p, const struct conf_where *where, const char *key, const char *fmt, va_list ap)
 {
 	unsigned n = p->n_errors++;
 	struct conf_error *error;
@@ -97,7 +97,7 @@ static void report_errors(struct conf_parser *p, conf_error_fn error, void *data
 		error(data, p->errors[i].text);
 	}
 	if (p->n_errors > n && asprintf(&more, "%s: %u more errors are not shown; repair these first",
-		p->conf->files[0], p->n_errors - n) >= 0) {
+				       p->conf->files[0], p->n_errors - n) >= 0) {
 		error(data, more);
 		free(more);
 	}

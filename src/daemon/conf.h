@@ -15,11 +15,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CONF_NAME_MAX 32      /* bytes of a device's name, without the terminator */
+#define CONF_NAME_MAX 32 /* bytes of a device's name, without the terminator */
 #define CONF_LABEL_MAX 63
 #define CONF_DEVICES_MAX 32
 #define CONF_LATENCY_AUTO (-1)
-#define CONF_LATENCY_MAX 960  /* sample frames; what a box's queue can hold besides bursts */
+#define CONF_LATENCY_MAX 960 /* sample frames; what a box's queue can hold besides bursts */
 
 enum conf_backend {
 	CONF_BACKEND_AUTO,
@@ -68,15 +68,15 @@ struct conf_device {
 	char name[CONF_NAME_MAX + 1];
 	enum ethlink_model model;
 	uint16_t serial;
-	char interface[IF_NAMESIZE];              /* its own or [daemon]'s; never empty */
+	char interface[IF_NAMESIZE]; /* its own or [daemon]'s; never empty */
 	int gain_db[ETHLINK_CHANNELS];
 	bool mute[ETHLINK_CHANNELS];
 	bool phantom[2];
-	int latency_frames;                       /* CONF_LATENCY_AUTO or 0..CONF_LATENCY_MAX */
+	int latency_frames; /* CONF_LATENCY_AUTO or 0..CONF_LATENCY_MAX */
 	bool monitor;
-	char *labels[ETHLINK_CHANNELS];           /* NULL: none */
-	char *connect[ETHLINK_CHANNELS];          /* full JACK port name; NULL: none */
-	struct conf_where where;                  /* of the section's first line */
+	char *labels[ETHLINK_CHANNELS];	 /* NULL: none */
+	char *connect[ETHLINK_CHANNELS]; /* full JACK port name; NULL: none */
+	struct conf_where where;	 /* of the section's first line */
 	struct conf_where where_key[CONF_DEVICE_KEYS];
 };
 
@@ -84,15 +84,15 @@ struct conf {
 	enum conf_backend backend;
 	char client_name[CONF_NAME_MAX + 1];
 	char jack_server[64];
-	char interface[IF_NAMESIZE];              /* "" : none given */
+	char interface[IF_NAMESIZE]; /* "" : none given */
 	enum log_level log_level;
-	bool qdisc_bypass;                        /* [daemon] qdisc-bypass */
-	int socket_priority;                      /* [daemon] socket-priority, 0..6: SO_PRIORITY without CAP_NET_ADMIN */
-	int fade_ms;                              /* [daemon] fade, 0..1000 ms */
+	bool qdisc_bypass;   /* [daemon] qdisc-bypass */
+	int socket_priority; /* [daemon] socket-priority, 0..6: SO_PRIORITY without CAP_NET_ADMIN */
+	int fade_ms;	     /* [daemon] fade, 0..1000 ms */
 	struct conf_where where_key[CONF_DAEMON_KEYS];
 	struct conf_device *devices;
 	unsigned n_devices;
-	char **files;                             /* every file that was read */
+	char **files; /* every file that was read */
 	unsigned n_files;
 };
 

@@ -14,7 +14,7 @@
 #define SILENT_NS (3 * NSEC_PER_SEC)
 
 #define BOX_FMT "ETHlink8DAC %u (%02x:%02x:%02x:%02x:%02x:%02x)"
-#define BOX_ARGS(d) \
+#define BOX_ARGS(d)                                                                                          \
 	(d)->conf->serial, (d)->mac[0], (d)->mac[1], (d)->mac[2], (d)->mac[3], (d)->mac[4], (d)->mac[5]
 
 static const char *const state_names[] = {
@@ -31,7 +31,8 @@ const char *device_state_to_string(enum device_state state)
 	return state_names[state];
 }
 
-int device_new(struct manager *m, const struct conf_device *conf, struct iface *iface, struct device **ret_device)
+int device_new(
+	struct manager *m, const struct conf_device *conf, struct iface *iface, struct device **ret_device)
 {
 	struct device *d = calloc(1, sizeof(*d));
 	int r;
@@ -94,8 +95,9 @@ static void make_settings(struct device *d, uint32_t rate_hz)
 	d->want.rate_code = (uint8_t)ethlink_rate_code(rate_hz);
 	d->want.depth = POLICY_DEPTH_BLOCKS;
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		d->want.gain[k] = d->conf->mute[k] ? ETHLINK_GAIN_MUTE :
-						     (uint8_t)ethlink_gain_byte(d->conf->model, d->conf->gain_db[k]);
+		d->want.gain[k] = d->conf->mute[k]
+					  ? ETHLINK_GAIN_MUTE
+					  : (uint8_t)ethlink_gain_byte(d->conf->model, d->conf->gain_db[k]);
 	}
 }
 
@@ -109,19 +111,19 @@ static void publish(struct device *d, bool run)
 {
 	struct dac_params params = {
 		.run = run,
-		.format = {
-			.rate_hz = d->manager->info.rate_hz,
-			.period_frames = d->manager->info.period_frames,
-			.lead_blocks = d->policy.lead_blocks,
-			.paced = d->policy.paced,
-		},
+		.format =
+			{
+				.rate_hz = d->manager->info.rate_hz,
+				.period_frames = d->manager->info.period_frames,
+				.lead_blocks = d->policy.lead_blocks,
+				.paced = d->policy.paced,
+			},
 		.fade_frames = fade_frames(d),
 		.not_before_ns = d->last_probe_ns + PROBE_SETTLE_NS,
 	};
 
-	if (!d->policy_ok ||
-		ethlink_encode_header(params.header, sizeof(params.header), d->conf->model, d->mac,
-			d->iface->ring_mac, &d->want) < 0) {
+	if (!d->policy_ok || ethlink_encode_header(params.header, sizeof(params.header), d->conf->model,
+				     d->mac, d->iface->ring_mac, &d->want) < 0) {
 		params.run = false;
 	}
 	memcpy(params.gain, d->want.gain, sizeof(params.gain));
@@ -136,8 +138,8 @@ void device_format_changed(struct device *d)
 {
 	struct manager *m = d->manager;
 
-	d->policy_ok = m->connected &&
-		policy_make(m->info.period_frames, m->info.rate_hz, d->conf->latency_frames, &d->policy) >= 0;
+	d->policy_ok = m->connected && policy_make(m->info.period_frames, m->info.rate_hz,
+					       d->conf->latency_frames, &d->policy) >= 0;
 	if (!d->policy_ok) {
 		d->last_good_ns = 0;
 		device_park(d);
@@ -174,7 +176,8 @@ static void probe(struct device *d, int64_t now)
 	uint8_t frame[ETHLINK_FRAME_LEN] = {0};
 
 	d->next_probe_ns = now + PROBE_INTERVAL_NS;
-	if (ethlink_encode_header(frame, sizeof(frame), d->conf->model, d->mac, d->iface->ring_mac, &d->want) < 0) {
+	if (ethlink_encode_header(
+		    frame, sizeof(frame), d->conf->model, d->mac, d->iface->ring_mac, &d->want) < 0) {
 		return;
 	}
 	/* A box plays whatever its buffer held before if a frame brings no audio: silence is sent along. */
@@ -213,13 +216,13 @@ static void say_state(struct device *d)
 
 	switch (d->state) {
 	case DEVICE_ONLINE:
-		log_info("%s: online: " BOX_FMT " on %s, %u Hz, %u frames (%.1f ms) of latency", name, BOX_ARGS(d),
-			d->iface->name, m->info.rate_hz, d->policy.latency_frames,
+		log_info("%s: online: " BOX_FMT " on %s, %u Hz, %u frames (%.1f ms) of latency", name,
+			BOX_ARGS(d), d->iface->name, m->info.rate_hz, d->policy.latency_frames,
 			1000.0 * d->policy.latency_frames / m->info.rate_hz);
 		break;
 	case DEVICE_LINK_DOWN:
-		log_warning("%s: %s has no link: is the cable in, is the interface up (ip link set %s up)?", name,
-			d->iface->name, d->iface->name);
+		log_warning("%s: %s has no link: is the cable in, is the interface up (ip link set %s up)?",
+			name, d->iface->name, d->iface->name);
 		break;
 	case DEVICE_SEARCHING:
 		log_info("%s: looking for " BOX_FMT " on %s", name, BOX_ARGS(d), d->iface->name);
@@ -234,7 +237,8 @@ static void say_state(struct device *d)
 static void enter_state(struct device *d, enum device_state state, int64_t now)
 {
 	if (d->state == DEVICE_ONLINE && state == DEVICE_SEARCHING && d->last_good_ns != 0) {
-		log_warning("%s: no valid reply from " BOX_FMT " on %s for 2 s: is it powered, is the cable in?",
+		log_warning("%s: no valid reply from " BOX_FMT
+			    " on %s for 2 s: is it powered, is the cable in?",
 			d->conf->name, BOX_ARGS(d), d->iface->name);
 	}
 	d->state = state;
@@ -253,11 +257,13 @@ static void say_silent(struct device *d, int64_t now)
 	}
 	d->said_silent = true;
 	if (d->bad_replies > 0) {
-		log_warning("%s: " BOX_FMT " on %s answers, but with other settings than ours: does another host use it?",
+		log_warning("%s: " BOX_FMT
+			    " on %s answers, but with other settings than ours: does another host use it?",
 			d->conf->name, BOX_ARGS(d), d->iface->name);
 		return;
 	}
-	log_warning("%s: " BOX_FMT " does not answer on %s: check power, cable, serial number and interface; asking "
+	log_warning("%s: " BOX_FMT
+		    " does not answer on %s: check power, cable, serial number and interface; asking "
 		    "it once a second",
 		d->conf->name, BOX_ARGS(d), d->iface->name);
 }

@@ -10,11 +10,11 @@
 #include "daemon/manager.h"
 
 enum device_state {
-	DEVICE_STOPPED,      /* no audio server */
-	DEVICE_UNSUPPORTED,  /* its rate or period is none that a box takes */
+	DEVICE_STOPPED,	    /* no audio server */
+	DEVICE_UNSUPPORTED, /* its rate or period is none that a box takes */
 	DEVICE_NO_INTERFACE,
 	DEVICE_LINK_DOWN,
-	DEVICE_SEARCHING,    /* sending, no valid reply yet or any more */
+	DEVICE_SEARCHING, /* sending, no valid reply yet or any more */
 	DEVICE_ONLINE,
 };
 
@@ -23,26 +23,27 @@ struct device {
 	const struct conf_device *conf;
 	struct iface *iface;
 	struct dac *dac;
-	struct backend_group *group;  /* NULL: no ports */
+	struct backend_group *group; /* NULL: no ports */
 	uint8_t mac[ETHLINK_MAC_LEN];
 	enum device_state state;
-	bool running;                 /* what the engine was told */
+	bool running; /* what the engine was told */
 	struct policy policy;
 	bool policy_ok;
-	uint32_t rate_hz;             /* what the box was last told */
+	uint32_t rate_hz; /* what the box was last told */
 	struct ethlink_settings want;
 	int64_t next_probe_ns;
 	int64_t last_probe_ns;
-	int64_t last_good_ns;         /* last reply with our settings; 0: none */
+	int64_t last_good_ns; /* last reply with our settings; 0: none */
 	int64_t searching_since_ns;
 	bool said_silent;
 	uint64_t probes;
 	uint64_t replies;
-	uint64_t bad_replies;         /* with other settings than ours */
+	uint64_t bad_replies;	      /* with other settings than ours */
 	float peak[ETHLINK_CHANNELS]; /* largest since the last status */
 };
 
-int device_new(struct manager *m, const struct conf_device *conf, struct iface *iface, struct device **ret_device);
+int device_new(
+	struct manager *m, const struct conf_device *conf, struct iface *iface, struct device **ret_device);
 void device_free(struct device *d);
 
 /* Registers or forgets the ports; the server was joined or has gone. 0 or -errno. */

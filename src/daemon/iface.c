@@ -162,14 +162,15 @@ static void say_open_error(struct iface *iface, const struct pktring_error *erro
 	switch (error->error) {
 	case EPERM:
 	case EACCES:
-		log_error("%s: no permission for raw sockets: ethlinkd needs the capability CAP_NET_RAW. Grant it with: "
+		log_error("%s: no permission for raw sockets: ethlinkd needs the capability CAP_NET_RAW. "
+			  "Grant it with: "
 			  "sudo setcap cap_net_raw+ep %s",
 			iface->name, exe);
 		break;
 	case ENOMEM:
 	case ENOBUFS:
-		log_error("%s: not enough memory for a packet ring of %u devices (%s); trying again", iface->name,
-			iface->ring_devices, error->call);
+		log_error("%s: not enough memory for a packet ring of %u devices (%s); trying again",
+			iface->name, iface->ring_devices, error->call);
 		break;
 	default:
 		log_error("%s: cannot open a packet ring: %s: %s; trying again", iface->name, error->call,
@@ -215,7 +216,8 @@ static void open_ring(struct iface *iface, const struct policy *policy, unsigned
 		return;
 	}
 	if (!realtime && m->info.rt_priority > 0) {
-		log_warning("%s: the thread that spreads long periods got no realtime priority; raise the rtprio limit",
+		log_warning("%s: the thread that spreads long periods got no realtime priority; raise the "
+			    "rtprio limit",
 			iface->name);
 	}
 	iface->ring = ring;
@@ -224,17 +226,17 @@ static void open_ring(struct iface *iface, const struct policy *policy, unsigned
 	iface->ring_policy = *policy;
 	iface->ring_devices = devices;
 	iface->said_error = 0;
-	log_debug("%s: packet ring with %u transmit slots for %u devices%s", iface->name, pktring_tx_slots(ring), devices,
-		policy->paced ? ", paced" : "");
+	log_debug("%s: packet ring with %u transmit slots for %u devices%s", iface->name,
+		pktring_tx_slots(ring), devices, policy->paced ? ", paced" : "");
 }
 
 static bool ring_fits(const struct iface *iface, const struct policy *policy, unsigned devices)
 {
 	return iface->ring_ifindex == iface->link.ifindex &&
-		memcmp(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac)) == 0 &&
-		iface->ring_policy.paced == policy->paced &&
-		(!policy->paced || iface->ring_policy.burst_blocks == policy->burst_blocks) &&
-		iface->ring_policy.slots * iface->ring_devices >= policy->slots * devices;
+	       memcmp(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac)) == 0 &&
+	       iface->ring_policy.paced == policy->paced &&
+	       (!policy->paced || iface->ring_policy.burst_blocks == policy->burst_blocks) &&
+	       iface->ring_policy.slots * iface->ring_devices >= policy->slots * devices;
 }
 
 /* True once nothing of ours is on its way through the ring. */
@@ -299,7 +301,9 @@ void iface_link_changed(struct iface *iface, const struct link_info *info)
 	if (!info->ethernet) {
 		if (iface->said_error != ENOTSUP) {
 			iface->said_error = ENOTSUP;
-			log_error("%s: not an Ethernet interface; name the one that the boxes are connected to", iface->name);
+			log_error(
+				"%s: not an Ethernet interface; name the one that the boxes are connected to",
+				iface->name);
 		}
 		return;
 	}

@@ -13,20 +13,20 @@
 struct iface {
 	struct manager *manager;
 	char name[IF_NAMESIZE];
-	struct link_info link;     /* ifindex 0: not there */
+	struct link_info link; /* ifindex 0: not there */
 	struct wire *wire;
-	struct pktring *ring;      /* the wire's; NULL: closed */
-	int ring_ifindex;          /* what the ring is bound to */
+	struct pktring *ring; /* the wire's; NULL: closed */
+	int ring_ifindex;     /* what the ring is bound to */
 	uint8_t ring_mac[6];
 	struct policy ring_policy; /* what the ring was made for */
 	unsigned ring_devices;
 	sd_event_source *rx_source;
-	bool parking;              /* the ring is to be replaced: devices fade out and stay quiet */
-	bool seen;                 /* named by the dump that runs */
-	int64_t next_open_ns;      /* after a failure: not before */
-	int said_error;            /* the errno that is in the log already */
+	bool parking;	      /* the ring is to be replaced: devices fade out and stay quiet */
+	bool seen;	      /* named by the dump that runs */
+	int64_t next_open_ns; /* after a failure: not before */
+	int said_error;	      /* the errno that is in the log already */
 	bool said_missing;
-	uint64_t frames_ignored;   /* received, but wrong in length or of no box of ours */
+	uint64_t frames_ignored; /* received, but wrong in length or of no box of ours */
 	uint64_t rx_drops;
 };
 

@@ -20,27 +20,27 @@
 struct options {
 	const char *conf_path;
 	bool check_config;
-	int backend; /* -1: as configured */
+	int backend;   /* -1: as configured */
 	int log_level; /* -1: as configured */
 };
 
 static void usage(FILE *f)
 {
-	fprintf(f,
-		"Usage: ethlinkd [OPTION]...\n"
-		"Puts ETHlink8DAC network audio boxes into the JACK graph. Runs in the foreground.\n"
-		"\n"
-		"  -c, --config=FILE        configuration; default " DEFAULT_CONF "\n"
-		"      --check-config       check the configuration, print what is in effect, and end\n"
-		"      --backend=NAME       auto, jack or pipewire, whatever the configuration says\n"
-		"      --log-level=LEVEL    error, warning, notice, info or debug\n"
-		"      --version            print the version, and end\n"
-		"  -h, --help               print this, and end\n"
-		"\n"
-		"Exit status: 0 after SIGTERM or SIGINT; 2 for a bad command line; 78 for a bad configuration;\n"
-		"1 for any other failure.\n"
-		"\n"
-		"See ethlinkd(8) and ethlinkd.conf(5).\n");
+	fprintf(f, "Usage: ethlinkd [OPTION]...\n"
+		   "Puts ETHlink8DAC network audio boxes into the JACK graph. Runs in the foreground.\n"
+		   "\n"
+		   "  -c, --config=FILE        configuration; default " DEFAULT_CONF "\n"
+		   "      --check-config       check the configuration, print what is in effect, and end\n"
+		   "      --backend=NAME       auto, jack or pipewire, whatever the configuration says\n"
+		   "      --log-level=LEVEL    error, warning, notice, info or debug\n"
+		   "      --version            print the version, and end\n"
+		   "  -h, --help               print this, and end\n"
+		   "\n"
+		   "Exit status: 0 after SIGTERM or SIGINT; 2 for a bad command line; 78 for a bad "
+		   "configuration;\n"
+		   "1 for any other failure.\n"
+		   "\n"
+		   "See ethlinkd(8) and ethlinkd.conf(5).\n");
 }
 
 static int parse_backend(const char *arg)
@@ -81,13 +81,17 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'b':
 			o->backend = parse_backend(optarg);
 			if (o->backend < 0) {
-				fprintf(stderr, "ethlinkd: --backend=%s: use auto, jack or pipewire\n", optarg);
+				fprintf(stderr, "ethlinkd: --backend=%s: use auto, jack or pipewire\n",
+					optarg);
 				return EXIT_USAGE;
 			}
 			break;
 		case 'l':
 			if (log_level_from_string(optarg, &level) < 0) {
-				fprintf(stderr, "ethlinkd: --log-level=%s: use error, warning, notice, info or debug\n", optarg);
+				fprintf(stderr,
+					"ethlinkd: --log-level=%s: use error, warning, notice, info or "
+					"debug\n",
+					optarg);
 				return EXIT_USAGE;
 			}
 			o->log_level = (int)level;
@@ -126,7 +130,8 @@ static unsigned check_abilities(const struct conf *conf)
 	if (conf->backend == CONF_BACKEND_PIPEWIRE) {
 		const struct conf_where *where = &conf->where_key[CONF_DAEMON_BACKEND];
 
-		log_error("%s:%d: backend: this version has no PipeWire backend; use jack or auto (under PipeWire, start "
+		log_error("%s:%d: backend: this version has no PipeWire backend; use jack or auto (under "
+			  "PipeWire, start "
 			  "ethlinkd with pw-jack)",
 			where->file ? where->file : "command line", MAX(where->line, 0));
 		errors++;
@@ -136,7 +141,8 @@ static unsigned check_abilities(const struct conf *conf)
 
 		if (d->model != ETHLINK_DAC8) {
 			log_error("%s:%d: model: [device %s] is an adc8; this version drives dac8 only",
-				d->where_key[CONF_DEVICE_MODEL].file, d->where_key[CONF_DEVICE_MODEL].line, d->name);
+				d->where_key[CONF_DEVICE_MODEL].file, d->where_key[CONF_DEVICE_MODEL].line,
+				d->name);
 			errors++;
 		}
 	}

@@ -51,7 +51,8 @@ static void say_open_error(struct manager *m, int error)
 	if (error == -ECONNREFUSED) {
 		log_notice("no JACK server \"%s\" is running for this user; waiting for one", server_name(m));
 	} else if (error == -EEXIST) {
-		log_error("JACK server \"%s\" has a client \"%s\" already: is another ethlinkd running? Set client-name to "
+		log_error("JACK server \"%s\" has a client \"%s\" already: is another ethlinkd running? Set "
+			  "client-name to "
 			  "another name; trying again",
 			server_name(m), m->conf->client_name);
 	} else {
@@ -66,8 +67,10 @@ static void format_changed(struct manager *m)
 
 	backend_get_info(m->backend, &m->info);
 	if (policy_make(m->info.period_frames, m->info.rate_hz, POLICY_LATENCY_AUTO, &policy) < 0) {
-		log_warning("the JACK server runs at %u Hz with periods of %u frames; boxes take 44100, 48000, 88200 and "
-			    "96000 Hz, and periods of 8 to 8192. Nothing is sent until the server runs at one of these",
+		log_warning("the JACK server runs at %u Hz with periods of %u frames; boxes take 44100, "
+			    "48000, 88200 and "
+			    "96000 Hz, and periods of 8 to 8192. Nothing is sent until the server runs at "
+			    "one of these",
 			m->info.rate_hz, m->info.period_frames);
 	}
 	for (unsigned i = 0; i < m->n_devices; i++) {
@@ -83,7 +86,8 @@ static int join(struct manager *m)
 	for (unsigned i = 0; i < m->n_devices; i++) {
 		r = device_add_ports(m->devices[i]);
 		if (r < 0) {
-			log_error("%s: cannot register its ports: %s", m->devices[i]->conf->name, strerror(-r));
+			log_error(
+				"%s: cannot register its ports: %s", m->devices[i]->conf->name, strerror(-r));
 			return r;
 		}
 	}
@@ -99,7 +103,8 @@ static int join(struct manager *m)
 	format_changed(m);
 	backend_connect(m->backend);
 	log_info("joined JACK server \"%s\": %u Hz, periods of %u frames%s", server_name(m), m->info.rate_hz,
-		m->info.period_frames, m->info.rt_priority > 0 ? "" : ", without realtime scheduling: expect dropouts");
+		m->info.period_frames,
+		m->info.rt_priority > 0 ? "" : ", without realtime scheduling: expect dropouts");
 	return 0;
 }
 
@@ -139,7 +144,8 @@ static int on_backend(sd_event_source *source, int fd, uint32_t revents, void *d
 		return 0;
 	}
 	if (changes & BACKEND_CHANGED_GONE) {
-		log_warning("the JACK server has gone (%s); waiting for it to come back", backend_last_error(m->backend));
+		log_warning("the JACK server has gone (%s); waiting for it to come back",
+			backend_last_error(m->backend));
 		m->said_waiting = true;
 		leave(m);
 		manager_hurry(m);
@@ -150,15 +156,16 @@ static int on_backend(sd_event_source *source, int fd, uint32_t revents, void *d
 
 		backend_get_info(m->backend, &m->info);
 		if (old.rate_hz != m->info.rate_hz || old.period_frames != m->info.period_frames) {
-			log_info("the JACK server now runs at %u Hz with periods of %u frames", m->info.rate_hz,
-				m->info.period_frames);
+			log_info("the JACK server now runs at %u Hz with periods of %u frames",
+				m->info.rate_hz, m->info.period_frames);
 			format_changed(m);
 		}
 	}
 	if (changes & BACKEND_CHANGED_FREEWHEEL) {
 		backend_get_info(m->backend, &m->info);
-		log_info(m->info.freewheel ? "the JACK server runs freely: silence until it is back in real time" :
-					     "the JACK server is back in real time");
+		log_info(m->info.freewheel
+				 ? "the JACK server runs freely: silence until it is back in real time"
+				 : "the JACK server is back in real time");
 	}
 	if (changes & BACKEND_CHANGED_PORTS) {
 		backend_connect(m->backend);
@@ -197,7 +204,8 @@ static void on_dump_done(void *data)
 			memset(&iface->link, 0, sizeof(iface->link));
 			if (!iface->said_missing) {
 				iface->said_missing = true;
-				log_warning("%s: there is no such interface; waiting for it (ip link shows those that there are)",
+				log_warning("%s: there is no such interface; waiting for it (ip link shows "
+					    "those that there are)",
 					iface->name);
 			}
 		}
@@ -226,8 +234,8 @@ static void tell_systemd(struct manager *m)
 		online += m->devices[i]->state == DEVICE_ONLINE;
 	}
 	if (m->connected) {
-		if (asprintf(&line, "%u of %u boxes online, %u Hz, period %u", online, m->n_devices, m->info.rate_hz,
-			    m->info.period_frames) < 0) {
+		if (asprintf(&line, "%u of %u boxes online, %u Hz, period %u", online, m->n_devices,
+			    m->info.rate_hz, m->info.period_frames) < 0) {
 			return;
 		}
 	} else if (asprintf(&line, "Waiting for JACK server \"%s\"", server_name(m)) < 0) {
@@ -300,8 +308,8 @@ static int add_devices(struct manager *m)
 		if (!iface) {
 			r = iface_new(m, conf->interface, &iface);
 			if (r < 0) {
-				log_error("%s: cannot add the interface: %s (at most %u are possible)", conf->interface,
-					strerror(-r), ENGINE_WIRES_MAX);
+				log_error("%s: cannot add the interface: %s (at most %u are possible)",
+					conf->interface, strerror(-r), ENGINE_WIRES_MAX);
 				return r;
 			}
 			m->ifaces[m->n_ifaces++] = iface;

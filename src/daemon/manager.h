@@ -30,13 +30,13 @@ struct manager {
 	struct device **devices;
 	unsigned n_devices;
 	sd_event_source *tick;
-	bool connected;           /* joined to the audio server, callbacks run */
-	bool stopping;            /* fading out before the end */
-	bool said_waiting;        /* "waiting for the server" is in the log */
+	bool connected;		  /* joined to the audio server, callbacks run */
+	bool stopping;		  /* fading out before the end */
+	bool said_waiting;	  /* "waiting for the server" is in the log */
 	struct backend_info info; /* valid while connected */
 	int64_t next_open_ns;
 	int64_t stop_until_ns;
-	char *status_line;        /* what systemd was told last */
+	char *status_line; /* what systemd was told last */
 };
 
 /* 0 or -errno; what failed is in the log. conf is taken over even on failure. */

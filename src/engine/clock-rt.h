@@ -16,7 +16,7 @@ struct clock {
 	uint32_t rate_hz;
 	uint32_t frames;
 	uint32_t cycles;       /* since the last change of rate, period or freewheeling */
-	uint32_t xruns;        /* the server's count when we looked last */
+	uint32_t xruns;	       /* the server's count when we looked last */
 	uint32_t judge_cycles; /* cycles still to look at after an xrun */
 	int64_t judge_ns;      /* the least lateness in them */
 	int64_t expect_ns;     /* when this cycle should have begun (CLOCK_MONOTONIC) */

@@ -13,7 +13,8 @@ static const float silence[ETHLINK_BLOCK_FRAMES];
 static void count_rt(_Atomic uint64_t *counter, uint64_t n)
 {
 	/* One writer: no locked instruction is needed. */
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 static void set_mode_rt(struct dac *dac, enum dac_mode mode)
@@ -96,7 +97,8 @@ static bool faded_out_rt(const struct dac *dac)
 /* A cycle in real time, of the rate and size that a stream of this format is made for. */
 static bool fits_rt(const struct dac_format *format, const struct audio_cycle *cycle)
 {
-	return !cycle->freewheel && cycle->rate_hz == format->rate_hz && cycle->frames == format->period_frames;
+	return !cycle->freewheel && cycle->rate_hz == format->rate_hz &&
+	       cycle->frames == format->period_frames;
 }
 
 /*
@@ -108,7 +110,8 @@ static uint32_t fade_out_frames_rt(const struct dac *dac, const struct audio_cyc
 {
 	int64_t most = POLICY_FADE_BLOCKS * ETHLINK_BLOCK_FRAMES;
 	int64_t played = (cycle->now_ns - dac->cycle_ns) * dac->format.rate_hz / NSEC_PER_SEC;
-	int64_t standing = (int64_t)dac->format.lead_blocks * ETHLINK_BLOCK_FRAMES + dac->format.period_frames - played;
+	int64_t standing =
+		(int64_t)dac->format.lead_blocks * ETHLINK_BLOCK_FRAMES + dac->format.period_frames - played;
 
 	if (dac->expected) {
 		return dac->now->fade_frames;
@@ -126,7 +129,8 @@ static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle, con
 
 	if (dac->mode == DAC_IDLE && dac->now->run && fits_rt(&dac->now->format, cycle)) {
 		/* What was sent before must have left the box: the cushion is counted from an empty queue. */
-		if (cycle->now_ns >= MAX(dac->quiet_until_ns, dac->now->not_before_ns) && clock_settled_rt(clock) &&
+		if (cycle->now_ns >= MAX(dac->quiet_until_ns, dac->now->not_before_ns) &&
+			clock_settled_rt(clock) &&
 			late_blocks_rt(&dac->now->format, clock) <= dac->now->format.lead_blocks / 2) {
 			start_rt(dac, cycle, clock);
 		}
@@ -176,7 +180,8 @@ static void step_gain_rt(struct dac *dac, int64_t due_ns)
 {
 	uint8_t *gain = dac->header + ETHLINK_OFF_GAIN;
 
-	if (due_ns - dac->gain_changed_ns < GAIN_SPACING_NS || memcmp(gain, dac->now->gain, ETHLINK_CHANNELS) == 0) {
+	if (due_ns - dac->gain_changed_ns < GAIN_SPACING_NS ||
+		memcmp(gain, dac->now->gain, ETHLINK_CHANNELS) == 0) {
 		return;
 	}
 	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
@@ -318,7 +323,8 @@ static void report_peaks_rt(struct dac *dac)
 static void set_quiet_rt(struct dac *dac)
 {
 	/* A full queue, behind it what a pacer still holds: the rest of a period and the fade-out. */
-	int64_t frames = (ETHLINK_DEPTH_MAX + POLICY_FADE_BLOCKS) * ETHLINK_BLOCK_FRAMES + dac->format.period_frames;
+	int64_t frames =
+		(ETHLINK_DEPTH_MAX + POLICY_FADE_BLOCKS) * ETHLINK_BLOCK_FRAMES + dac->format.period_frames;
 
 	dac->quiet_until_ns = dac->cycle_ns + frames * NSEC_PER_SEC / dac->format.rate_hz;
 }

@@ -16,31 +16,31 @@ struct dac {
 	/* Control writes. */
 	CACHELINE_ALIGNED _Atomic(struct dac_params *) params;
 	const struct sample_kernels *kernels; /* fixed */
-	const char *name;                     /* fixed; for control's messages */
+	const char *name;		      /* fixed; for control's messages */
 
 	/* RT's own. */
 	CACHELINE_ALIGNED uint8_t header[ETHLINK_HEADER_LEN];
-	const struct dac_params *now;   /* the params that RT works by */
-	struct dac_format format;       /* of the stream that runs */
-	struct audio_group *group;      /* this cycle's buffers; NULL: not in this cycle */
+	const struct dac_params *now;	    /* the params that RT works by */
+	struct dac_format format;	    /* of the stream that runs */
+	struct audio_group *group;	    /* this cycle's buffers; NULL: not in this cycle */
 	const float *src[ETHLINK_CHANNELS]; /* this cycle's samples not yet sent */
 	uint32_t src_frames;
-	uint32_t lead;                  /* blocks of silence still to go ahead */
-	uint32_t insert;                /* blocks of silence to insert once faded out */
-	uint32_t tail;                  /* blocks of silence still to go after a fade-out */
-	uint32_t blocks;                /* blocks still to make in this cycle */
-	bool in_plan;                   /* on a wire that can send, in this cycle */
-	bool expected;                  /* this cycle is of the kind that the params were made for */
-	float fade;                     /* factor of the last sample, 0..1 */
-	float fade_step;                /* a sample; 0: no fade under way */
+	uint32_t lead;	 /* blocks of silence still to go ahead */
+	uint32_t insert; /* blocks of silence to insert once faded out */
+	uint32_t tail;	 /* blocks of silence still to go after a fade-out */
+	uint32_t blocks; /* blocks still to make in this cycle */
+	bool in_plan;	 /* on a wire that can send, in this cycle */
+	bool expected;	 /* this cycle is of the kind that the params were made for */
+	float fade;	 /* factor of the last sample, 0..1 */
+	float fade_step; /* a sample; 0: no fade under way */
 	int64_t gain_changed_ns;
-	uint32_t gain_channel;          /* where to look next for a gain to change */
-	uint32_t sent;                  /* frames in this cycle */
-	uint32_t full;                  /* frames without a slot in this cycle */
+	uint32_t gain_channel; /* where to look next for a gain to change */
+	uint32_t sent;	       /* frames in this cycle */
+	uint32_t full;	       /* frames without a slot in this cycle */
 	enum dac_mode mode;
-	uint32_t n_partial;             /* frames that wait for a whole block */
-	int64_t cycle_ns;               /* when the last cycle was made */
-	int64_t quiet_until_ns;         /* no start before the box has played what was sent */
+	uint32_t n_partial;	/* frames that wait for a whole block */
+	int64_t cycle_ns;	/* when the last cycle was made */
+	int64_t quiet_until_ns; /* no start before the box has played what was sent */
 	float peak[ETHLINK_CHANNELS];
 	float partial[ETHLINK_CHANNELS][ETHLINK_BLOCK_FRAMES];
 	float scratch[ETHLINK_CHANNELS][ETHLINK_BLOCK_FRAMES];

@@ -10,7 +10,8 @@
 
 static void add_rt(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 /* Writes the next frame of one DAC into the ring. */
@@ -100,7 +101,8 @@ static void fill_paced_rest_rt(const struct wire_plan *wire, const struct audio_
 }
 
 /* Fills the ring with a long period and writes down when each part of it is due. */
-static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle *cycle, const struct clock *clock)
+static void fill_paced_rt(
+	const struct wire_plan *wire, const struct audio_cycle *cycle, const struct clock *clock)
 {
 	uint32_t chunk_rows = MAX(cycle->rate_hz / ETHLINK_BLOCK_FRAMES / CHUNK_PER_SEC, 1u);
 	uint32_t slots = lead_rt(wire, cycle->now_ns);
@@ -114,8 +116,8 @@ static void fill_paced_rt(const struct wire_plan *wire, const struct audio_cycle
 			slots = 0;
 			next += chunk_rows;
 			/* What the box takes at once has gone; the rest follows as it plays, whenever this cycle came. */
-			due = clock->expect_ns +
-				(int64_t)(next - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
+			due = clock->expect_ns + (int64_t)(next - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES *
+							 NSEC_PER_SEC / cycle->rate_hz;
 		}
 		slots += row_rt(wire, due);
 	}

@@ -19,10 +19,11 @@ struct pacer_chunk {
 struct pacer {
 	struct spsc queue;
 	struct pktring *ring;
-	int64_t last_due_ns;      /* RT's: of the newest chunk */
-	bool failed;              /* the last kick did: what it left in the ring has to be cleared out */
-	struct pacer_chunk next;  /* taken from the queue, not yet due; slots 0: none */
-	_Atomic uint64_t scheduled; /* slots handed over by RT, and marked by the pacer: equal when none waits */
+	int64_t last_due_ns;	 /* RT's: of the newest chunk */
+	bool failed;		 /* the last kick did: what it left in the ring has to be cleared out */
+	struct pacer_chunk next; /* taken from the queue, not yet due; slots 0: none */
+	_Atomic uint64_t
+		scheduled; /* slots handed over by RT, and marked by the pacer: equal when none waits */
 	_Atomic uint64_t released;
 	_Atomic bool stop;
 	bool started;

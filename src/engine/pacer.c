@@ -11,7 +11,8 @@
 
 int pacer_new(struct pktring *ring, struct pacer **ret_pacer)
 {
-	struct pacer *p = aligned_alloc(CACHELINE_SIZE, (sizeof(*p) + CACHELINE_SIZE - 1) & ~(size_t)(CACHELINE_SIZE - 1));
+	struct pacer *p = aligned_alloc(
+		CACHELINE_SIZE, (sizeof(*p) + CACHELINE_SIZE - 1) & ~(size_t)(CACHELINE_SIZE - 1));
 
 	if (!p) {
 		return -ENOMEM;

@@ -38,8 +38,9 @@ int policy_make(uint32_t period, uint32_t rate_hz, int latency_frames, struct po
 		(latency_frames < 0 || latency_frames > POLICY_LATENCY_MAX_FRAMES)) {
 		return -EINVAL;
 	}
-	cushion = latency_frames == POLICY_LATENCY_AUTO ? auto_cushion_blocks(period, rate_hz) * ETHLINK_BLOCK_FRAMES :
-							  (unsigned)latency_frames;
+	cushion = latency_frames == POLICY_LATENCY_AUTO
+			  ? auto_cushion_blocks(period, rate_hz) * ETHLINK_BLOCK_FRAMES
+			  : (unsigned)latency_frames;
 	/* Where the period is no multiple of a block, up to 7 frames of it wait here, not in the box. */
 	if (period % ETHLINK_BLOCK_FRAMES != 0) {
 		cushion += ETHLINK_BLOCK_FRAMES - 1;

@@ -22,11 +22,11 @@
 #define POLICY_LATENCY_MAX_FRAMES (POLICY_FILL_MAX_BLOCKS * 8)
 
 struct policy {
-	unsigned lead_blocks;   /* silence sent ahead of the first audio: the cushion */
+	unsigned lead_blocks;	 /* silence sent ahead of the first audio: the cushion */
 	uint32_t latency_frames; /* from the start of a cycle until its first sample leaves the box's queue */
-	bool paced;             /* a whole period would overrun the box: the pacer spreads it */
-	unsigned burst_blocks;  /* paced: blocks of a period that may go at once */
-	unsigned slots;         /* transmit slots that one box needs */
+	bool paced;		 /* a whole period would overrun the box: the pacer spreads it */
+	unsigned burst_blocks;	 /* paced: blocks of a period that may go at once */
+	unsigned slots;		 /* transmit slots that one box needs */
 };
 
 /*

@@ -31,18 +31,18 @@ struct dac;
 struct dac_format {
 	uint32_t rate_hz;
 	uint32_t period_frames;
-	uint32_t lead_blocks;     /* blocks of silence ahead of the audio */
-	uint32_t paced;           /* not 0: a pacer spreads what is sent (policy.h) */
+	uint32_t lead_blocks; /* blocks of silence ahead of the audio */
+	uint32_t paced;	      /* not 0: a pacer spreads what is sent (policy.h) */
 };
 
 /* What a DAC is to do. Published by control, never changed afterwards. */
 struct dac_params {
-	bool run;                 /* stream; else fade out and be silent */
+	bool run; /* stream; else fade out and be silent */
 	struct dac_format format;
-	uint32_t fade_frames;     /* length of fades, at least 1 */
-	int64_t not_before_ns;    /* no start before (CLOCK_MONOTONIC): a probe may still be in the box */
-	uint8_t header[ETHLINK_HEADER_LEN];   /* template: addresses, magic, rate, depth, gains */
-	uint8_t gain[ETHLINK_CHANNELS];       /* where the gains are to go, one channel at a time */
+	uint32_t fade_frames;  /* length of fades, at least 1 */
+	int64_t not_before_ns; /* no start before (CLOCK_MONOTONIC): a probe may still be in the box */
+	uint8_t header[ETHLINK_HEADER_LEN]; /* template: addresses, magic, rate, depth, gains */
+	uint8_t gain[ETHLINK_CHANNELS];	    /* where the gains are to go, one channel at a time */
 };
 
 enum dac_mode {
@@ -53,21 +53,21 @@ enum dac_mode {
 
 /* Written by RT, read by control; relaxed. */
 struct dac_report {
-	_Atomic uint64_t frames_sent;         /* frames put into the ring */
-	_Atomic uint64_t drops_ring_full;     /* no free slot */
-	_Atomic uint64_t drops_interface;     /* the kernel refused them */
-	_Atomic uint64_t resyncs;             /* silence inserted after lost cycles */
-	_Atomic uint64_t starts;              /* times the stream was started */
-	_Atomic uint64_t gain_now;            /* the eight gain bytes that frames carry, channel 1 lowest */
-	_Atomic uint32_t mode;                /* enum dac_mode */
+	_Atomic uint64_t frames_sent;	  /* frames put into the ring */
+	_Atomic uint64_t drops_ring_full; /* no free slot */
+	_Atomic uint64_t drops_interface; /* the kernel refused them */
+	_Atomic uint64_t resyncs;	  /* silence inserted after lost cycles */
+	_Atomic uint64_t starts;	  /* times the stream was started */
+	_Atomic uint64_t gain_now;	  /* the eight gain bytes that frames carry, channel 1 lowest */
+	_Atomic uint32_t mode;		  /* enum dac_mode */
 	_Atomic uint32_t peak[ETHLINK_CHANNELS]; /* bits of a float: largest |x| since control took it */
 };
 
 /* One interface's part of the plan. */
 struct wire_plan {
 	struct pktring *ring;
-	struct pacer *pacer;                  /* NULL: RT kicks */
-	unsigned burst_blocks;                /* with a pacer: blocks a box takes at once */
+	struct pacer *pacer;   /* NULL: RT kicks */
+	unsigned burst_blocks; /* with a pacer: blocks a box takes at once */
 	unsigned n_dacs;
 	struct dac *dacs[ENGINE_DACS_PER_WIRE];
 };
@@ -82,14 +82,14 @@ struct engine_report {
 	_Atomic uint64_t cycles;
 	_Atomic uint64_t kicks;
 	_Atomic uint64_t kick_errors;
-	_Atomic uint32_t last_kick_error;     /* positive errno */
+	_Atomic uint32_t last_kick_error; /* positive errno */
 };
 
 struct seam {
 	CACHELINE_ALIGNED _Atomic(struct engine_plan *) plan; /* control writes */
-	_Atomic uint64_t epoch;                               /* control writes */
-	CACHELINE_ALIGNED _Atomic uint64_t epoch_seen;        /* RT writes */
-	struct engine_report report;                          /* RT writes */
+	_Atomic uint64_t epoch;				      /* control writes */
+	CACHELINE_ALIGNED _Atomic uint64_t epoch_seen;	      /* RT writes */
+	struct engine_report report;			      /* RT writes */
 };
 
 #endif

@@ -11,9 +11,9 @@
 
 struct link_monitor {
 	int fd;
-	uint32_t seq;         /* of the dump that runs or ran last */
+	uint32_t seq; /* of the dump that runs or ran last */
 	bool dumping;
-	bool dump_again;      /* something was lost: ask again when this dump has ended */
+	bool dump_again; /* something was lost: ask again when this dump has ended */
 	link_change_fn change;
 	link_dump_done_fn dump_done;
 	void *data;
@@ -112,8 +112,8 @@ static int parse_message(struct link_monitor *m, const struct nlmsghdr *nlh)
 	}
 }
 
-int link_monitor_new(link_change_fn change, link_dump_done_fn dump_done, void *data,
-	struct link_monitor **ret_monitor)
+int link_monitor_new(
+	link_change_fn change, link_dump_done_fn dump_done, void *data, struct link_monitor **ret_monitor)
 {
 	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
 	struct link_monitor *m = calloc(1, sizeof(*m));

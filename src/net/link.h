@@ -30,8 +30,8 @@ typedef void (*link_change_fn)(void *data, const struct link_info *info);
 typedef void (*link_dump_done_fn)(void *data);
 
 /* Opens the socket and asks for a dump. 0 or -errno. */
-int link_monitor_new(link_change_fn change, link_dump_done_fn dump_done, void *data,
-	struct link_monitor **ret_monitor);
+int link_monitor_new(
+	link_change_fn change, link_dump_done_fn dump_done, void *data, struct link_monitor **ret_monitor);
 void link_monitor_free(struct link_monitor *monitor);
 
 int link_monitor_fd(const struct link_monitor *monitor);

@@ -29,7 +29,8 @@ static int mem_kick_rt(struct pktring *ring)
 			return 0;
 		}
 		if (hdr->tp_len <= PKTRING_VNET_LEN + PKTRING_FRAME_MAX) {
-			mem->sink(mem->data, (uint8_t *)hdr + PKTRING_DATA_OFFSET, hdr->tp_len - PKTRING_VNET_LEN);
+			mem->sink(mem->data, (uint8_t *)hdr + PKTRING_DATA_OFFSET,
+				hdr->tp_len - PKTRING_VNET_LEN);
 		}
 		/* Whoever reads a slot before filling it shall not find the old audio there by luck. */
 		memset((uint8_t *)hdr + PKTRING_DATA_OFFSET, 0xa5, PKTRING_FRAME_MAX);
@@ -73,8 +74,8 @@ static void *zalloc_aligned(size_t size)
 	return p;
 }
 
-int pktring_open_mem(unsigned tx_slots, unsigned rx_slots, pktring_mem_sink_fn sink, void *data,
-	struct pktring **ret_ring)
+int pktring_open_mem(
+	unsigned tx_slots, unsigned rx_slots, pktring_mem_sink_fn sink, void *data, struct pktring **ret_ring)
 {
 	struct pktring *ring = pktring_new(MAX(tx_slots, 1u), MAX(rx_slots, 1u));
 	struct mem *mem;

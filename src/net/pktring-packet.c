@@ -213,8 +213,8 @@ static int open_rx(struct pktring *ring, const struct pktring_config *config, si
 	return r < 0 ? fail(ret_error, "bind", -r) : 0;
 }
 
-int pktring_open_packet(const struct pktring_config *config, struct pktring **ret_ring,
-	struct pktring_error *ret_error)
+int pktring_open_packet(
+	const struct pktring_config *config, struct pktring **ret_ring, struct pktring_error *ret_error)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct pktring *ring;

@@ -37,7 +37,7 @@ struct pktring_ops {
 struct pktring_config {
 	char interface[IF_NAMESIZE]; /* for messages; ifindex counts */
 	int ifindex;
-	unsigned tx_slots;   /* rounded up to what fits the pages */
+	unsigned tx_slots; /* rounded up to what fits the pages */
 	unsigned rx_slots;
 	bool qdisc_bypass;   /* PACKET_QDISC_BYPASS: straight to the driver */
 	int socket_priority; /* SO_PRIORITY, 0..6 */
@@ -46,12 +46,12 @@ struct pktring_config {
 /* What failed in opening, for a message that helps. */
 struct pktring_error {
 	const char *call; /* "socket", "setsockopt(PACKET_TX_RING)", … */
-	int error;        /* positive errno */
+	int error;	  /* positive errno */
 };
 
 /* 0 and *ret_ring, or -errno with *ret_error set. EPERM: CAP_NET_RAW is missing. ENODEV: no such interface. */
-int pktring_open_packet(const struct pktring_config *config, struct pktring **ret_ring,
-	struct pktring_error *ret_error);
+int pktring_open_packet(
+	const struct pktring_config *config, struct pktring **ret_ring, struct pktring_error *ret_error);
 
 /* Each frame that the in-memory ring "sends"; called from kick and from pktring_send(). */
 typedef void (*pktring_mem_sink_fn)(void *data, const uint8_t *frame, size_t len);

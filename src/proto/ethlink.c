@@ -107,8 +107,8 @@ int ethlink_settings_check(enum ethlink_model model, const struct ethlink_settin
 	return 0;
 }
 
-bool ethlink_settings_equal(enum ethlink_model model, const struct ethlink_settings *a,
-	const struct ethlink_settings *b)
+bool ethlink_settings_equal(
+	enum ethlink_model model, const struct ethlink_settings *a, const struct ethlink_settings *b)
 {
 	if (a->rate_code != b->rate_code || memcmp(a->gain, b->gain, sizeof(a->gain)) != 0) {
 		return false;
@@ -168,8 +168,8 @@ int ethlink_encode_reply(uint8_t *frame, size_t size, const uint8_t dst[ETHLINK_
 	return (int)len;
 }
 
-void ethlink_encode_block(uint8_t audio[ETHLINK_AUDIO_LEN],
-	const int32_t samples[ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS])
+void ethlink_encode_block(
+	uint8_t audio[ETHLINK_AUDIO_LEN], const int32_t samples[ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS])
 {
 	for (unsigned i = 0; i < ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS; i++) {
 		uint32_t u = (uint32_t)samples[i];
@@ -181,12 +181,12 @@ void ethlink_encode_block(uint8_t audio[ETHLINK_AUDIO_LEN],
 	}
 }
 
-void ethlink_decode_block(const uint8_t audio[ETHLINK_AUDIO_LEN],
-	int32_t ret_samples[ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS])
+void ethlink_decode_block(
+	const uint8_t audio[ETHLINK_AUDIO_LEN], int32_t ret_samples[ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS])
 {
 	for (unsigned i = 0; i < ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS; i++) {
-		uint32_t u = audio[4 * i] | (uint32_t)audio[4 * i + 1] << 8 | (uint32_t)audio[4 * i + 2] << 16 |
-			(uint32_t)audio[4 * i + 3] << 24;
+		uint32_t u = audio[4 * i] | (uint32_t)audio[4 * i + 1] << 8 |
+			     (uint32_t)audio[4 * i + 2] << 16 | (uint32_t)audio[4 * i + 3] << 24;
 
 		ret_samples[i] = (int32_t)u;
 	}

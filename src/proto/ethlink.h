@@ -51,10 +51,10 @@ enum ethlink_model {
 
 /* The settings that a header carries. They are the same bytes in a host's header and in a box's reply. */
 struct ethlink_settings {
-	uint8_t rate_code;               /* 0..3, see ethlink_rate_code() */
-	uint8_t depth;                   /* DAC: blocks, 1..128. ADC: 0 */
-	uint8_t gain[ETHLINK_CHANNELS];  /* 0..80 or ETHLINK_GAIN_MUTE */
-	uint8_t phantom[2];              /* ADC: 0 or ETHLINK_PHANTOM_ON, channels 1-4 and 5-8. DAC: 0 */
+	uint8_t rate_code;		/* 0..3, see ethlink_rate_code() */
+	uint8_t depth;			/* DAC: blocks, 1..128. ADC: 0 */
+	uint8_t gain[ETHLINK_CHANNELS]; /* 0..80 or ETHLINK_GAIN_MUTE */
+	uint8_t phantom[2];		/* ADC: 0 or ETHLINK_PHANTOM_ON, channels 1-4 and 5-8. DAC: 0 */
 };
 
 /* A frame taken apart. Pointers point into the caller's frame. */
@@ -62,10 +62,11 @@ struct ethlink_frame {
 	enum ethlink_model model;
 	const uint8_t *dst;
 	const uint8_t *src;
-	struct ethlink_settings settings; /* as found: a box may report what nobody may send (0xFA after power-up) */
+	struct ethlink_settings
+		settings; /* as found: a box may report what nobody may send (0xFA after power-up) */
 	const uint8_t *reserved;
 	size_t reserved_len;
-	const uint8_t *audio;             /* ETHLINK_AUDIO_LEN bytes, or NULL for a header alone */
+	const uint8_t *audio; /* ETHLINK_AUDIO_LEN bytes, or NULL for a header alone */
 };
 
 /* 44100, 48000, 88200, 96000 Hz -> 0..3; -EINVAL for any other. RT safe. */
@@ -81,7 +82,8 @@ int ethlink_gain_db(enum ethlink_model model, uint8_t byte, int *ret_db);
 /* MAC of the box with this serial number. RT safe. */
 void ethlink_mac(enum ethlink_model model, uint16_t serial, uint8_t ret_mac[ETHLINK_MAC_LEN]);
 /* The reverse: 0 for a box's MAC, -ENOENT for any other. RT safe. */
-int ethlink_mac_parse(const uint8_t mac[ETHLINK_MAC_LEN], enum ethlink_model *ret_model, uint16_t *ret_serial);
+int ethlink_mac_parse(
+	const uint8_t mac[ETHLINK_MAC_LEN], enum ethlink_model *ret_model, uint16_t *ret_serial);
 
 const char *ethlink_model_name(enum ethlink_model model);  /* "dac8", "adc8": as in the configuration */
 const char *ethlink_model_magic(enum ethlink_model model); /* "ETH8DAC", "ETH8ADC" */
@@ -89,8 +91,8 @@ const char *ethlink_model_magic(enum ethlink_model model); /* "ETH8DAC", "ETH8AD
 /* 0, or -EINVAL (rate code, phantom byte, depth of an ADC) or -ERANGE (depth, gain) for settings that must never be sent. */
 int ethlink_settings_check(enum ethlink_model model, const struct ethlink_settings *s);
 /* True where both would set a box of that model the same way. RT safe. */
-bool ethlink_settings_equal(enum ethlink_model model, const struct ethlink_settings *a,
-	const struct ethlink_settings *b);
+bool ethlink_settings_equal(
+	enum ethlink_model model, const struct ethlink_settings *a, const struct ethlink_settings *b);
 
 /*
  * Writes the 64 header bytes: addresses, EtherType, magic, settings, zeros in the reserved bytes.
@@ -113,8 +115,10 @@ int ethlink_encode_reply(uint8_t *frame, size_t size, const uint8_t dst[ETHLINK_
  * One block, sample by sample: frame 0 channel 1..8, frame 1 channel 1..8, … as int32 little-endian.
  * The plain way for tests and tools; the realtime path converts straight into the frame (dsp/sample.h).
  */
-void ethlink_encode_block(uint8_t audio[ETHLINK_AUDIO_LEN], const int32_t samples[ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS]);
-void ethlink_decode_block(const uint8_t audio[ETHLINK_AUDIO_LEN], int32_t ret_samples[ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS]);
+void ethlink_encode_block(
+	uint8_t audio[ETHLINK_AUDIO_LEN], const int32_t samples[ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS]);
+void ethlink_decode_block(
+	const uint8_t audio[ETHLINK_AUDIO_LEN], int32_t ret_samples[ETHLINK_BLOCK_FRAMES * ETHLINK_CHANNELS]);
 
 /*
  * Takes a frame to or from a box apart. RT safe.

@@ -154,8 +154,10 @@ static void announce(struct sim *sim, struct sim_box *sb)
 void sim_configure(struct sim *sim, int latency_frames, bool run)
 {
 	check(policy_make(sim->period, sim->rate_hz, latency_frames, &sim->policy) == 0, "policy_make");
-	check(pktring_open_mem(sim->policy.slots * sim->n_boxes, 16, sink, sim, &sim->ring) == 0, "pktring_open_mem");
-	check(engine_wire_set_ring(sim->wire, sim->ring, sim->policy.paced, sim->policy.burst_blocks, -1, NULL) == 0,
+	check(pktring_open_mem(sim->policy.slots * sim->n_boxes, 16, sink, sim, &sim->ring) == 0,
+		"pktring_open_mem");
+	check(engine_wire_set_ring(
+		      sim->wire, sim->ring, sim->policy.paced, sim->policy.burst_blocks, -1, NULL) == 0,
 		"engine_wire_set_ring");
 	for (unsigned i = 0; i < sim->n_boxes; i++) {
 		struct sim_box *sb = &sim->boxes[i];
@@ -172,8 +174,8 @@ void sim_configure(struct sim *sim, int latency_frames, bool run)
 		sb->params.format.lead_blocks = sim->policy.lead_blocks;
 		sb->params.format.paced = sim->policy.paced;
 		sb->params.fade_frames = sim->rate_hz / 100;
-		check(ethlink_encode_header(sb->params.header, ETHLINK_HEADER_LEN, ETHLINK_DAC8, mac, host_mac,
-			      &settings) == 0,
+		check(ethlink_encode_header(sb->params.header, ETHLINK_HEADER_LEN, ETHLINK_DAC8, mac,
+			      host_mac, &settings) == 0,
 			"ethlink_encode_header");
 		memcpy(sb->params.gain, settings.gain, sizeof(settings.gain));
 		announce(sim, sb);

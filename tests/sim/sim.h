@@ -26,9 +26,9 @@ struct sim_box {
 	/* What was played, for tests that look at more than counters. */
 	void (*on_block)(struct sim_box *sb, int64_t t_ns, const struct box_block *block);
 	void *user;
-	int64_t last_gain_ns;      /* arrival of the last frame that changed a gain */
+	int64_t last_gain_ns; /* arrival of the last frame that changed a gain */
 	int64_t gain_gap_min_ns;
-	unsigned gain_steps_max;   /* most channels changed by one frame */
+	unsigned gain_steps_max; /* most channels changed by one frame */
 	uint8_t gain[ETHLINK_CHANNELS];
 	bool gain_known;
 	uint64_t frames;
@@ -43,13 +43,13 @@ struct sim {
 	unsigned n_boxes;
 	uint32_t rate_hz, period;
 	struct policy policy;
-	int64_t now_ns;         /* time of what happens now */
-	int64_t cycle_ns;       /* ideal start of the next cycle, in frames since origin */
+	int64_t now_ns;	  /* time of what happens now */
+	int64_t cycle_ns; /* ideal start of the next cycle, in frames since origin */
 	uint64_t cycle_frames;
 	int64_t origin_ns;
-	int64_t wire_free_ns;   /* when our 1 Gbit/s link is free */
-	int64_t late_ns;        /* added to the next cycle's start: jitter */
-	unsigned order_errors;  /* frames out of the block-by-block order over the boxes */
+	int64_t wire_free_ns;  /* when our 1 Gbit/s link is free */
+	int64_t late_ns;       /* added to the next cycle's start: jitter */
+	unsigned order_errors; /* frames out of the block-by-block order over the boxes */
 	unsigned last_box;
 	/* The graph: fills n frames of one box's inputs for a cycle. */
 	void (*source)(struct sim *sim, struct sim_box *sb, uint32_t frames);

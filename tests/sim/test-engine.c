@@ -42,7 +42,8 @@ static void assert_lossless(struct sim *sim, const struct pattern_source *src)
 		assert_int_equal(st.counts.zero_blocks_mid_audio, 0);
 		assert_int_equal(st.pattern.breaks, 0);
 		/* Every sample frame of the pattern was played; the first and the last block of a stretch may be part silence. */
-		assert_in_range(st.pattern.blocks * 8, src->per_box[i], src->per_box[i] + 14 * src->stretches);
+		assert_in_range(
+			st.pattern.blocks * 8, src->per_box[i], src->per_box[i] + 14 * src->stretches);
 		assert_int_equal(report->drops_ring_full, 0);
 		assert_int_equal(report->drops_interface, 0);
 		assert_in_range(st.queue_max, 1, POLICY_DEPTH_BLOCKS);
@@ -79,8 +80,9 @@ static void play_at(uint32_t rate_hz, uint32_t period, int latency, unsigned box
 
 static void test_periods(void **state)
 {
-	static const uint32_t periods[] = {8, 9, 15, 16, 24, 31, 32, 48, 64, 100, 127, 128, 160, 192, 256, 320, 384, 441,
-		480, 512, 513, 600, 768, 882, 960, 1000, 1024, 1500, 2047, 2048, 3000, 4096, 5000, 8185, 8192};
+	static const uint32_t periods[] = {8, 9, 15, 16, 24, 31, 32, 48, 64, 100, 127, 128, 160, 192, 256,
+		320, 384, 441, 480, 512, 513, 600, 768, 882, 960, 1000, 1024, 1500, 2047, 2048, 3000, 4096,
+		5000, 8185, 8192};
 	static const uint32_t rates[] = {44100, 48000, 88200, 96000};
 
 	for (unsigned r = 0; r < ARRAY_SIZE(rates); r++) {
@@ -242,7 +244,8 @@ static void test_late_callbacks_from_the_start(void **state)
 		sim->source = play_pattern;
 		sim->user = &src;
 		sim_configure(sim, POLICY_LATENCY_AUTO, true);
-		latest = MIN(period_ns * 9 / 10, (int64_t)sim->policy.latency_frames * NSEC_PER_SEC / 48000 * 7 / 10);
+		latest = MIN(period_ns * 9 / 10,
+			(int64_t)sim->policy.latency_frames * NSEC_PER_SEC / 48000 * 7 / 10);
 		while (sim->now_ns < 8 * NSEC_PER_SEC) {
 			seed = seed * 1664525u + 1013904223u;
 			/* Mostly late at first, mostly on time afterwards. */
@@ -418,7 +421,9 @@ static void test_period_changes_at_once(void **state)
 			assert_int_equal(engine_dac_report(sb->dac)->drops_ring_full, 0);
 			assert_true(probe.nonzero_blocks > 5000);
 			/* From a period that fills the box to the brim there is room for few samples only. */
-			assert_true(probe.largest_step < 0.5 / (periods[i] == 512 ? 60 : periods[i] == 256 ? 380 : 440));
+			assert_true(probe.largest_step < 0.5 / (periods[i] == 512	   ? 60
+								       : periods[i] == 256 ? 380
+											   : 440));
 			sim_free(sim);
 		}
 	}
@@ -525,7 +530,8 @@ static void test_interface_fails(void **state)
 		assert_true(report->drops_ring_full > 0);
 		/* What went into the ring was sent or counted as dropped, but for what the pacer still holds. */
 		sent = sim->boxes[0].frames - 1; /* less the header that came first */
-		assert_in_range(sent + dropped, report->frames_sent - periods[i / 2] / 8, report->frames_sent);
+		assert_in_range(
+			sent + dropped, report->frames_sent - periods[i / 2] / 8, report->frames_sent);
 		/* One break in the pattern, where the gap was: had old blocks come, there would be two. */
 		assert_int_equal(sim_status(sim, 0).pattern.breaks, 1);
 		sim_free(sim);
@@ -642,7 +648,8 @@ static void test_others_play_on(void **state)
 	src.playing = true;
 	for (unsigned n = 0; n < 20; n++) {
 		sim_run_dac(sim, &sim->boxes[3], n % 2);
-		assert_int_equal(engine_dac_set_wire(sim->engine, sim->boxes[2].dac, n % 3 ? NULL : sim->wire), 0);
+		assert_int_equal(
+			engine_dac_set_wire(sim->engine, sim->boxes[2].dac, n % 3 ? NULL : sim->wire), 0);
 		sim_run(sim, 70 * NSEC_PER_MSEC);
 	}
 	assert_int_equal(engine_collect(sim->engine), 0);

@@ -56,8 +56,8 @@ __attribute__((section("rt_trap_text"), noinline)) static long raw_syscall(const
 
 	__asm__ volatile("syscall"
 			 : "=a"(ret)
-			 : "a"(regs[REG_RAX]), "D"(regs[REG_RDI]), "S"(regs[REG_RSI]), "d"(regs[REG_RDX]), "r"(r10),
-			 "r"(r8), "r"(r9)
+			 : "a"(regs[REG_RAX]), "D"(regs[REG_RDI]), "S"(regs[REG_RSI]), "d"(regs[REG_RDX]),
+			 "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
 	return ret;
 }
@@ -106,8 +106,8 @@ static bool prepare(void)
 	sigaddset(&set, SIGSYS);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	return syscall(SYS_rt_sigaction, SIGSYS, &sa, NULL, sizeof(sa.mask)) == 0 &&
-		prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, __start_rt_trap_text,
-			(unsigned long)(__stop_rt_trap_text - __start_rt_trap_text), &selector) == 0;
+	       prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, __start_rt_trap_text,
+		       (unsigned long)(__stop_rt_trap_text - __start_rt_trap_text), &selector) == 0;
 }
 
 static JackProcessCallback real_callback;
@@ -214,23 +214,23 @@ void free(void *p)
 	__libc_free(p);
 }
 
-#define WRAP(ret, name, params, args, counter) \
-	ret name params \
-	{ \
-		static ret(*real) params; \
-		if (!real) { \
-			*(void **)&real = dlsym(RTLD_NEXT, #name); \
-		} \
-		count(&(counter)); \
-		return real args; \
+#define WRAP(ret, name, params, args, counter)                                                               \
+	ret name params                                                                                      \
+	{                                                                                                    \
+		static ret(*real) params;                                                                    \
+		if (!real) {                                                                                 \
+			*(void **)&real = dlsym(RTLD_NEXT, #name);                                           \
+		}                                                                                            \
+		count(&(counter));                                                                           \
+		return real args;                                                                            \
 	}
 
-WRAP(int, pthread_mutex_lock, (pthread_mutex_t *m), (m), bad_lock)
-WRAP(int, pthread_rwlock_rdlock, (pthread_rwlock_t *l), (l), bad_lock)
-WRAP(int, pthread_rwlock_wrlock, (pthread_rwlock_t *l), (l), bad_lock)
-WRAP(int, pthread_cond_signal, (pthread_cond_t *c), (c), bad_lock)
+WRAP(int, pthread_mutex_lock, (pthread_mutex_t * m), (m), bad_lock)
+WRAP(int, pthread_rwlock_rdlock, (pthread_rwlock_t * l), (l), bad_lock)
+WRAP(int, pthread_rwlock_wrlock, (pthread_rwlock_t * l), (l), bad_lock)
+WRAP(int, pthread_cond_signal, (pthread_cond_t * c), (c), bad_lock)
 WRAP(int, fputs, (const char *s, FILE *f), (s, f), bad_stdio)
-WRAP(int, vfprintf, (FILE *f, const char *fmt, va_list ap), (f, fmt, ap), bad_stdio)
+WRAP(int, vfprintf, (FILE * f, const char *fmt, va_list ap), (f, fmt, ap), bad_stdio)
 WRAP(int, vsnprintf, (char *s, size_t n, const char *fmt, va_list ap), (s, n, fmt, ap), bad_stdio)
 WRAP(size_t, fwrite, (const void *p, size_t s, size_t n, FILE *f), (p, s, n, f), bad_stdio)
 
@@ -246,10 +246,13 @@ __attribute__((destructor)) static void report(void)
 	for (unsigned i = 0; i < SYSCALLS; i++) {
 		bad += atomic_load(&bad_syscalls[i]);
 	}
-	fprintf(f, "{\"callbacks\": %llu, \"untrapped\": %llu, \"kicks\": %llu, \"kicks_max\": %llu, \"malloc\": %u, "
-		   "\"free\": %u, \"lock\": %u, \"stdio\": %u, \"syscalls\": %u, \"syscall_numbers\": [",
-		atomic_load(&callbacks), atomic_load(&unprepared), atomic_load(&kicks), atomic_load(&kicks_max),
-		atomic_load(&bad_malloc), atomic_load(&bad_free), atomic_load(&bad_lock), atomic_load(&bad_stdio), bad);
+	fprintf(f,
+		"{\"callbacks\": %llu, \"untrapped\": %llu, \"kicks\": %llu, \"kicks_max\": %llu, "
+		"\"malloc\": %u, "
+		"\"free\": %u, \"lock\": %u, \"stdio\": %u, \"syscalls\": %u, \"syscall_numbers\": [",
+		atomic_load(&callbacks), atomic_load(&unprepared), atomic_load(&kicks),
+		atomic_load(&kicks_max), atomic_load(&bad_malloc), atomic_load(&bad_free),
+		atomic_load(&bad_lock), atomic_load(&bad_stdio), bad);
 	for (unsigned i = 0, n = 0; i < SYSCALLS; i++) {
 		if (atomic_load(&bad_syscalls[i])) {
 			fprintf(f, "%s%u", n++ ? ", " : "", i);

@@ -22,9 +22,8 @@ static struct ethlink_settings dac_settings(void)
 /* Byte for byte what the protocol description says a header looks like. */
 static void test_header_bytes(void **state)
 {
-	static const uint8_t expected[64] = {
-		0x00, 0xe8, 0xda, 0xc0, 0x12, 0x34, 0x02, 0x11, 0x22, 0x33, 0x44, 0x55, 0x08, 0x02,
-		'E', 'T', 'H', '8', 'D', 'A', 'C', 1, 128, 0, 1, 56, 79, 80, 255, 30, 40};
+	static const uint8_t expected[64] = {0x00, 0xe8, 0xda, 0xc0, 0x12, 0x34, 0x02, 0x11, 0x22, 0x33, 0x44,
+		0x55, 0x08, 0x02, 'E', 'T', 'H', '8', 'D', 'A', 'C', 1, 128, 0, 1, 56, 79, 80, 255, 30, 40};
 	struct ethlink_settings s = dac_settings();
 	uint8_t frame[70];
 
@@ -228,7 +227,8 @@ static void test_gains(void **state)
 			assert_int_equal(ethlink_gain_byte((enum ethlink_model)model, db), byte);
 		}
 		for (int byte = 81; byte <= 255; byte++) {
-			assert_int_equal(ethlink_gain_db((enum ethlink_model)model, (uint8_t)byte, &db), -ERANGE);
+			assert_int_equal(
+				ethlink_gain_db((enum ethlink_model)model, (uint8_t)byte, &db), -ERANGE);
 		}
 	}
 }

@@ -167,7 +167,8 @@ static int enter_namespace(void **state)
 {
 	/* A namespace of our own that ends with this process: no trace on the machine. */
 	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0 ||
-		run("ip link add eth0 type veth peer name box0 && ip link set eth0 up && ip link set box0 up") < 0) {
+		run("ip link add eth0 type veth peer name box0 && ip link set eth0 up && ip link set box0 "
+		    "up") < 0) {
 		*state = NULL;
 		return 0;
 	}
@@ -420,7 +421,9 @@ static void test_link_monitor(void **state)
 	}
 	/* More news than the socket holds: an overrun leads to a fresh dump, not to a stale picture. */
 	for (unsigned i = 0; i < 40; i++) {
-		assert_int_equal(run("for i in 1 2 3 4 5 6 7 8 9 10; do ip link set eth0 mtu 1400; ip link set eth0 mtu 1300; done"), 0);
+		assert_int_equal(run("for i in 1 2 3 4 5 6 7 8 9 10; do ip link set eth0 mtu 1400; ip link "
+				     "set eth0 mtu 1300; done"),
+			0);
 	}
 	assert_int_equal(run("ip link set eth0 mtu 1234"), 0);
 	while (links.eth0.mtu != 1234) {
@@ -466,5 +469,6 @@ int main(void)
 	};
 	int failed = cmocka_run_group_tests_name("pktring", tests, NULL, NULL);
 
-	return failed + cmocka_run_group_tests_name("pktring on the kernel", kernel_tests, enter_namespace, NULL);
+	return failed +
+	       cmocka_run_group_tests_name("pktring on the kernel", kernel_tests, enter_namespace, NULL);
 }

@@ -34,7 +34,8 @@ static void test_every_period(void **state)
 			assert_true(p.slots >= POLICY_SLOTS_MIN);
 			/* A callback that ends as late as it may without an xrun finds the box still playing. */
 			if (period <= 320) {
-				assert_true(p.latency_frames >= period + rates[r] / 500 || p.latency_frames >= 3 * period / 2);
+				assert_true(p.latency_frames >= period + rates[r] / 500 ||
+					    p.latency_frames >= 3 * period / 2);
 			}
 		}
 	}
