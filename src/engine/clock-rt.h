@@ -19,9 +19,13 @@ struct clock {
 	uint32_t xruns;	       /* the server's count when we looked last */
 	uint32_t judge_cycles; /* cycles still to look at after an xrun */
 	int64_t judge_ns;      /* the least lateness in them */
+	uint32_t window;       /* cycles in the present window */
+	int64_t window_ns;     /* the least lateness in it */
+	int64_t followed_ns;   /* by how much expectation has given way to lateness */
 	int64_t expect_ns;     /* when this cycle should have begun (CLOCK_MONOTONIC) */
 	int64_t late_ns;       /* how much later it did; 0 or more */
-	int64_t lost_ns;       /* in this cycle it has become clear that so much time was lost; mostly 0 */
+	int64_t lost_ns; /* it has become clear that so much time was lost; below 0: that too much was said; mostly 0 */
+	int64_t said_ns; /* what was said to be lost of late, and may turn out to have been too much */
 };
 
 /* Once at the beginning of each cycle. RT safe. */

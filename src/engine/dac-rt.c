@@ -53,25 +53,37 @@ static void start_rt(struct dac *dac, const struct audio_cycle *cycle, const str
 	dac->fade = 0.0f;
 	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
 	dac->gain_changed_ns = cycle->now_ns;
-	dac->insert = 0;
+	dac->shift = 0;
+	dac->owed_ns = 0;
 	dac->cycle_ns = cycle->now_ns;
 	count_rt(&dac->report.starts, 1);
 	set_mode_rt(dac, DAC_RUNNING);
 }
 
 /*
- * After lost cycles the box has eaten from its cushion; as many blocks of silence put the distance back to
- * what it was. Silence goes in between a fade-out and a fade-in; where the box has (almost) run dry there is
- * nothing left to fade, and no time.
+ * After lost cycles the box has eaten from its cushion, and blocks of silence put the distance back to what it
+ * was. Where more was put in than was missing, blocks are left out. Either happens between a fade-out and a
+ * fade-in; where the box has (almost) run dry there is nothing left to fade, and no time.
  */
-static void insert_silence_rt(struct dac *dac, int64_t missing_ns, uint32_t rate_hz)
+static void plan_shift_rt(struct dac *dac, int64_t lost_ns)
 {
-	int64_t block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / rate_hz;
-	int64_t missing = (missing_ns + block_ns / 2) / block_ns;
+	int64_t block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / dac->format.rate_hz;
+	int32_t lead = (int32_t)dac->format.lead_blocks;
+	int32_t blocks;
 
 	/* Where more is missing than stood in the box, only the cushion is to be filled. */
-	dac->insert = (uint32_t)MIN(missing, (int64_t)dac->format.lead_blocks);
-	if (dac->insert > dac->format.lead_blocks / 2) {
+	dac->owed_ns = MIN(dac->owed_ns + lost_ns, lead * block_ns);
+	if (dac->shift != 0) {
+		return;
+	}
+	blocks = (int32_t)(dac->owed_ns / block_ns);
+	/* A little too much does no harm and is set off against the next loss. */
+	if (blocks == 0 || (blocks < 0 && -blocks < MAX(lead / 8, 2))) {
+		return;
+	}
+	dac->shift = blocks;
+	dac->owed_ns -= blocks * block_ns;
+	if (blocks > lead / 2) {
 		dac->fade = 0.0f;
 		dac->fade_step = 0.0f;
 	} else {
@@ -80,13 +92,15 @@ static void insert_silence_rt(struct dac *dac, int64_t missing_ns, uint32_t rate
 	count_rt(&dac->report.resyncs, 1);
 }
 
-static void insert_now_rt(struct dac *dac)
+static bool shift_due_rt(const struct dac *dac)
 {
-	if (dac->insert > 0 && dac->fade == 0.0f && dac->fade_step == 0.0f) {
-		dac->lead += dac->insert;
-		dac->insert = 0;
-		dac->fade_step = 1.0f / (float)dac->now->fade_frames;
-	}
+	return dac->shift != 0 && dac->fade == 0.0f && dac->fade_step == 0.0f;
+}
+
+static void end_shift_rt(struct dac *dac)
+{
+	dac->shift = 0;
+	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
 }
 
 static bool faded_out_rt(const struct dac *dac)
@@ -137,64 +151,13 @@ static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle, con
 	} else if (wanted && dac->mode == DAC_STOPPING && !faded_out_rt(dac)) {
 		/* Called back in the middle of a fade: turn round where it stands. */
 		dac->fade_step = 1.0f / (float)dac->now->fade_frames;
-		dac->insert = 0;
+		dac->shift = 0;
 		set_mode_rt(dac, DAC_RUNNING);
 	} else if (!wanted && dac->mode == DAC_RUNNING) {
 		dac->fade_step = -1.0f / (float)fade_out_frames_rt(dac, cycle);
 		dac->tail = TAIL_BLOCKS;
 		set_mode_rt(dac, DAC_STOPPING);
 	}
-}
-
-uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock)
-{
-	dac->now = atomic_load_explicit(&dac->params, memory_order_acquire);
-	dac->sent = 0;
-	dac->full = 0;
-	dac->blocks = 0;
-	if (!dac->now || !dac->group) {
-		return 0;
-	}
-	dac->expected = fits_rt(&dac->format, cycle);
-	update_mode_rt(dac, cycle, clock);
-	if (dac->mode == DAC_IDLE) {
-		return 0;
-	}
-	if (dac->mode == DAC_RUNNING) {
-		if (clock->lost_ns > 0) {
-			insert_silence_rt(dac, clock->lost_ns, cycle->rate_hz);
-		}
-		insert_now_rt(dac);
-	}
-	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		dac->src[k] = dac->group->in[k];
-		dac->peak[k] = 0.0f;
-	}
-	dac->src_frames = cycle->frames;
-	dac->blocks = dac->lead + (dac->n_partial + cycle->frames) / ETHLINK_BLOCK_FRAMES;
-	return dac->blocks;
-}
-
-/* One channel at a time, and not before the box has had the time for the last one. */
-static void step_gain_rt(struct dac *dac, int64_t due_ns)
-{
-	uint8_t *gain = dac->header + ETHLINK_OFF_GAIN;
-
-	if (due_ns - dac->gain_changed_ns < GAIN_SPACING_NS ||
-		memcmp(gain, dac->now->gain, ETHLINK_CHANNELS) == 0) {
-		return;
-	}
-	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
-		unsigned k = (dac->gain_channel + i) % ETHLINK_CHANNELS;
-
-		if (gain[k] != dac->now->gain[k]) {
-			gain[k] = dac->now->gain[k];
-			dac->gain_channel = (k + 1) % ETHLINK_CHANNELS;
-			break;
-		}
-	}
-	dac->gain_changed_ns = due_ns;
-	publish_gain_rt(dac);
 }
 
 /* The next eight frames of the graph's samples: pointers into the ports, or the scratch block. */
@@ -218,6 +181,77 @@ static void take_block_rt(struct dac *dac, const float *ret_src[ETHLINK_CHANNELS
 	}
 	dac->src_frames -= new;
 	dac->n_partial = 0;
+}
+
+/* Blocks that are not sent, as many as this cycle has and the shift asks for. */
+static void leave_out_rt(struct dac *dac)
+{
+	while (dac->shift < 0 && dac->n_partial + dac->src_frames >= ETHLINK_BLOCK_FRAMES) {
+		const float *src[ETHLINK_CHANNELS];
+
+		take_block_rt(dac, src);
+		dac->shift++;
+	}
+	if (dac->shift == 0) {
+		end_shift_rt(dac);
+	}
+}
+
+uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock)
+{
+	dac->now = atomic_load_explicit(&dac->params, memory_order_acquire);
+	dac->sent = 0;
+	dac->full = 0;
+	dac->blocks = 0;
+	if (!dac->now || !dac->group) {
+		return 0;
+	}
+	dac->expected = fits_rt(&dac->format, cycle);
+	update_mode_rt(dac, cycle, clock);
+	if (dac->mode == DAC_IDLE) {
+		return 0;
+	}
+	if (dac->mode == DAC_RUNNING) {
+		if (clock->lost_ns != 0) {
+			plan_shift_rt(dac, clock->lost_ns);
+		}
+		if (dac->shift > 0 && shift_due_rt(dac)) {
+			dac->lead += (uint32_t)dac->shift;
+			end_shift_rt(dac);
+		}
+	}
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		dac->src[k] = dac->group->in[k];
+		dac->peak[k] = 0.0f;
+	}
+	dac->src_frames = cycle->frames;
+	if (dac->mode == DAC_RUNNING && dac->shift < 0 && shift_due_rt(dac)) {
+		leave_out_rt(dac);
+	}
+	dac->blocks = dac->lead + (dac->n_partial + dac->src_frames) / ETHLINK_BLOCK_FRAMES;
+	return dac->blocks;
+}
+
+/* One channel at a time, and not before the box has had the time for the last one. */
+static void step_gain_rt(struct dac *dac, int64_t due_ns)
+{
+	uint8_t *gain = dac->header + ETHLINK_OFF_GAIN;
+
+	if (due_ns - dac->gain_changed_ns < GAIN_SPACING_NS ||
+		memcmp(gain, dac->now->gain, ETHLINK_CHANNELS) == 0) {
+		return;
+	}
+	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
+		unsigned k = (dac->gain_channel + i) % ETHLINK_CHANNELS;
+
+		if (gain[k] != dac->now->gain[k]) {
+			gain[k] = dac->now->gain[k];
+			dac->gain_channel = (k + 1) % ETHLINK_CHANNELS;
+			break;
+		}
+	}
+	dac->gain_changed_ns = due_ns;
+	publish_gain_rt(dac);
 }
 
 /* The block through the fade, into the scratch block. */

@@ -26,7 +26,8 @@ struct dac {
 	const float *src[ETHLINK_CHANNELS]; /* this cycle's samples not yet sent */
 	uint32_t src_frames;
 	uint32_t lead;	 /* blocks of silence still to go ahead */
-	uint32_t insert; /* blocks of silence to insert once faded out */
+	int32_t shift;	 /* blocks of silence to insert, or (below 0) to leave out, once faded out */
+	int64_t owed_ns; /* what the cushion lacks (or, below 0, has too much) besides */
 	uint32_t tail;	 /* blocks of silence still to go after a fade-out */
 	uint32_t blocks; /* blocks still to make in this cycle */
 	bool in_plan;	 /* on a wire that can send, in this cycle */

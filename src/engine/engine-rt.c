@@ -1,6 +1,7 @@
 #include "engine/engine-rt.h"
 #include "engine/pacer-rt.h"
 #include "engine/pacer.h"
+#include "engine/policy.h"
 
 #include <errno.h>
 #include <string.h>
@@ -106,6 +107,10 @@ static void fill_paced_rt(
 {
 	uint32_t chunk_rows = MAX(cycle->rate_hz / ETHLINK_BLOCK_FRAMES / CHUNK_PER_SEC, 1u);
 	uint32_t slots = lead_rt(wire, cycle->now_ns);
+	int64_t cushion_ns = (int64_t)(POLICY_FILL_MAX_BLOCKS - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES *
+			     NSEC_PER_SEC / cycle->rate_hz;
+	/* Later than the cushion lasts, the box has run dry: it cannot take all that is overdue at once. */
+	int64_t begin = MAX(clock->expect_ns, cycle->now_ns - cushion_ns);
 	int64_t due = cycle->now_ns;
 	uint32_t rows = rows_rt(wire);
 	uint32_t next = MAX(wire->burst_blocks, 1u); /* row at which the next chunk begins */
@@ -116,8 +121,8 @@ static void fill_paced_rt(
 			slots = 0;
 			next += chunk_rows;
 			/* What the box takes at once has gone; the rest follows as it plays, whenever this cycle came. */
-			due = clock->expect_ns + (int64_t)(next - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES *
-							 NSEC_PER_SEC / cycle->rate_hz;
+			due = begin + (int64_t)(next - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES *
+					      NSEC_PER_SEC / cycle->rate_hz;
 		}
 		slots += row_rt(wire, due);
 	}

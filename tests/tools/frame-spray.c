@@ -30,7 +30,7 @@ enum mode {
 	MODE_N,
 };
 
-static const char *const mode_names[MODE_N] = { "garbage", "length", "strange", "forged" };
+static const char *const mode_names[MODE_N] = {"garbage", "length", "strange", "forged"};
 
 struct spray {
 	int fd;
@@ -68,7 +68,7 @@ static void put_header(struct spray *s, uint8_t *frame, const uint8_t src[6], bo
 
 static size_t make_garbage(struct spray *s, uint8_t *frame)
 {
-	static const size_t edges[] = { 14, 15, 20, 21, 63, 64, 65, 319, 320, 321, 1514 };
+	static const size_t edges[] = {14, 15, 20, 21, 63, 64, 65, 319, 320, 321, 1514};
 	size_t len = below(s, 2) ? edges[below(s, 11)] : 14 + below(s, LEN_MAX - 14 + 1);
 
 	for (size_t i = 0; i < len; i++) {
@@ -87,7 +87,7 @@ static size_t make_garbage(struct spray *s, uint8_t *frame)
 
 static size_t make_frame(struct spray *s, enum mode mode, uint8_t *frame)
 {
-	uint8_t other[6] = { 0x00, 0xe8, 0xda, 0xc0, 0x77, (uint8_t)below(s, 256) };
+	uint8_t other[6] = {0x00, 0xe8, 0xda, 0xc0, 0x77, (uint8_t)below(s, 256)};
 	bool dac = below(s, 2);
 	size_t len;
 
@@ -140,7 +140,8 @@ static int spray(struct spray *s)
 		len = make_frame(s, mode, frame);
 		if (send(s->fd, frame, len, 0) < 0) {
 			if (errno != EINVAL && errno != ENOBUFS && errno != EMSGSIZE) {
-				fprintf(stderr, "frame-spray: cannot send %zu bytes: %s\n", len, strerror(errno));
+				fprintf(stderr, "frame-spray: cannot send %zu bytes: %s\n", len,
+					strerror(errno));
 				return 1;
 			}
 			s->refused++; /* too short for this interface */
@@ -160,11 +161,12 @@ static int spray(struct spray *s)
 
 static int open_socket(struct spray *s, const char *interface)
 {
-	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_halen = 6 };
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_halen = 6};
 
 	s->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (s->fd < 0) {
-		fprintf(stderr, "frame-spray: no packet socket: %s (CAP_NET_RAW is needed)\n", strerror(errno));
+		fprintf(stderr, "frame-spray: no packet socket: %s (CAP_NET_RAW is needed)\n",
+			strerror(errno));
 		return 1;
 	}
 	to.sll_ifindex = (int)if_nametoindex(interface);
@@ -185,7 +187,8 @@ static bool parse_mac(const char *text, uint8_t ret[6])
 	unsigned v[6];
 	char after;
 
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &after) != 6) {
+	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &after) !=
+		6) {
 		return false;
 	}
 	for (unsigned i = 0; i < 6; i++) {
@@ -208,16 +211,19 @@ static bool parse_mode(const char *text, bool modes[MODE_N])
 static void usage(FILE *to)
 {
 	fputs("Usage: frame-spray --interface IF --dst MAC --box MAC [OPTION]...\n"
-	      "Sends malformed, strange and forged frames of EtherType 0x0802. For tests on a veth pair only.\n\n"
+	      "Sends malformed, strange and forged frames of EtherType 0x0802. For tests on a veth pair "
+	      "only.\n\n"
 	      "  --interface IF   sends from here\n"
 	      "  --dst MAC        the receiver's address\n"
 	      "  --box MAC        the box in whose name some are sent\n"
-	      "  --mode MODE      garbage, length, strange or forged; may be repeated (default: the first three)\n"
+	      "  --mode MODE      garbage, length, strange or forged; may be repeated (default: the first "
+	      "three)\n"
 	      "  --count N        frames (default 10000)\n"
 	      "  --rate N         frames a second, 1 to 1000000 (default 5000)\n"
 	      "  --seed N         another sequence (default 1)\n"
 	      "  --help, --version\n\n"
-	      "Prints how many it sent of each mode as JSON. Exit status: 0, 1 on failure, 2 for a bad command line.\n",
+	      "Prints how many it sent of each mode as JSON. Exit status: 0, 1 on failure, 2 for a bad "
+	      "command line.\n",
 		to);
 }
 
@@ -229,10 +235,11 @@ static int bad_usage(const char *what)
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = { { "interface", 1, NULL, 'i' }, { "dst", 1, NULL, 'd' },
-		{ "box", 1, NULL, 'b' }, { "mode", 1, NULL, 'm' }, { "count", 1, NULL, 'n' }, { "rate", 1, NULL, 'r' },
-		{ "seed", 1, NULL, 's' }, { "help", 0, NULL, 'h' }, { "version", 0, NULL, 'V' }, { NULL, 0, NULL, 0 } };
-	struct spray s = { .fd = -1, .random = 1, .per_second = 5000, .count = 10000 };
+	static const struct option longs[] = {{"interface", 1, NULL, 'i'}, {"dst", 1, NULL, 'd'},
+		{"box", 1, NULL, 'b'}, {"mode", 1, NULL, 'm'}, {"count", 1, NULL, 'n'},
+		{"rate", 1, NULL, 'r'}, {"seed", 1, NULL, 's'}, {"help", 0, NULL, 'h'},
+		{"version", 0, NULL, 'V'}, {NULL, 0, NULL, 0}};
+	struct spray s = {.fd = -1, .random = 1, .per_second = 5000, .count = 10000};
 	const char *interface = NULL;
 	bool any_mode = false, good = true, dst = false, box = false;
 	int k, r;
@@ -263,7 +270,8 @@ int main(int argc, char **argv)
 			return bad_usage("unknown option or missing value");
 		}
 		if (!good) {
-			return bad_usage("a MAC is aa:bb:cc:dd:ee:ff, a mode garbage, length, strange or forged, a rate 1 to 1000000");
+			return bad_usage("a MAC is aa:bb:cc:dd:ee:ff, a mode garbage, length, strange or "
+					 "forged, a rate 1 to 1000000");
 		}
 	}
 	if (!interface || !dst || !box || optind < argc) {

@@ -57,19 +57,19 @@ struct feed {
 	jack_port_t *port[MATERIAL_CHANNELS];
 	struct material material;
 	size_t lead_frames;
-	size_t total_frames;        /* lead-in, material and tail */
+	size_t total_frames; /* lead-in, material and tail */
 	/* Written by the process callback alone. */
 	jack_nframes_t next_time;
 	bool time_known;
-	_Atomic size_t position;    /* frames since the start, lead-in included */
-	_Atomic int skipped;        /* cycles of the server in which this client did not run */
+	_Atomic size_t position; /* frames since the start, lead-in included */
+	_Atomic int skipped;	 /* cycles of the server in which this client did not run */
 	_Atomic unsigned n_skipped_at;
 	_Atomic size_t skipped_at[EVENTS_MAX];
 	/* Written by libjack's notification thread. */
 	_Atomic unsigned xruns;
 	_Atomic size_t xrun_at[EVENTS_MAX];
 	_Atomic bool go;
-	_Atomic bool lost;          /* the server is gone */
+	_Atomic bool lost; /* the server is gone */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -181,7 +181,7 @@ static double now_s(void)
 
 static void pause_briefly(void)
 {
-	nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 }
 
 static int make_material(struct material *m, const struct options *o, unsigned rate_hz)
@@ -196,8 +196,10 @@ static int make_material(struct material *m, const struct options *o, unsigned r
 			return fail("%s", error);
 		}
 		if (m->rate_hz != rate_hz) {
-			return fail("%s: it was made for %u Hz, the server runs at %u Hz; convert it, or start the server with "
-				    "-r %u", o->file, m->rate_hz, rate_hz, m->rate_hz);
+			return fail("%s: it was made for %u Hz, the server runs at %u Hz; convert it, or "
+				    "start the server with "
+				    "-r %u",
+				o->file, m->rate_hz, rate_hz, m->rate_hz);
 		}
 	} else {
 		r = o->source == SOURCE_PATTERN ? material_pattern(m, frames, rate_hz)
@@ -226,14 +228,17 @@ static int connect_target(struct feed *f, const char *prefix, double timeout_s)
 				return fail("stopped while waiting for the port %s", name);
 			}
 			if (now_s() > deadline_s) {
-				return fail("the server has no port %s (waited %g s); jack_lsp lists those it has", name,
-					timeout_s);
+				return fail("the server has no port %s (waited %g s); jack_lsp lists those "
+					    "it has",
+					name, timeout_s);
 			}
 			pause_briefly();
 		}
 		r = jack_connect(f->client, jack_port_name(f->port[c]), name);
 		if (r != 0 && r != EEXIST) {
-			return fail("cannot connect to %s: the server said %d; is it an input of an audio port?", name, r);
+			return fail(
+				"cannot connect to %s: the server said %d; is it an input of an audio port?",
+				name, r);
 		}
 	}
 	return 0;
@@ -243,7 +248,8 @@ static int open_client(struct feed *f, const struct options *o)
 {
 	jack_status_t status;
 
-	f->client = o->server ? jack_client_open(o->client, JackNoStartServer | JackServerName, &status, o->server)
+	f->client = o->server ? jack_client_open(
+					o->client, JackNoStartServer | JackServerName, &status, o->server)
 			      : jack_client_open(o->client, JackNoStartServer, &status);
 	if (!f->client) {
 		return fail("cannot join the JACK server %s (status 0x%x); is it running, for this user?",
@@ -253,7 +259,8 @@ static int open_client(struct feed *f, const struct options *o)
 		char name[16];
 
 		snprintf(name, sizeof(name), "out_%u", c + 1);
-		f->port[c] = jack_port_register(f->client, name, JACK_DEFAULT_AUDIO_TYPE, JackPortIsOutput, 0);
+		f->port[c] =
+			jack_port_register(f->client, name, JACK_DEFAULT_AUDIO_TYPE, JackPortIsOutput, 0);
 		if (!f->port[c]) {
 			return fail("the server refused the port %s", name);
 		}
@@ -294,8 +301,9 @@ static void report(const struct feed *f)
 	if (played > f->material.frames) {
 		played = f->material.frames;
 	}
-	printf("{\"frames\": %zu, \"xruns\": %u, \"skipped_cycles\": %d, \"rate\": %u, \"period\": %u", played, xruns,
-		skipped > 0 ? skipped : 0, f->material.rate_hz, jack_get_buffer_size(f->client));
+	printf("{\"frames\": %zu, \"xruns\": %u, \"skipped_cycles\": %d, \"rate\": %u, \"period\": %u",
+		played, xruns, skipped > 0 ? skipped : 0, f->material.rate_hz,
+		jack_get_buffer_size(f->client));
 	printf(", \"stalls\": %u, \"stall_max_us\": %lld", stalls.count, (long long)stalls.longest_ns / 1000);
 	print_positions("xrun_frames", f, f->xrun_at, xruns);
 	print_positions("skipped_frames", f, f->skipped_at, skipped > 0 ? atomic_load(&f->n_skipped_at) : 0);
@@ -392,9 +400,11 @@ static int run(const struct options *o)
 static void usage(FILE *to)
 {
 	fputs("Usage: jack-feed (--file FILE | --pattern | --music) [OPTION]...\n"
-	      "Plays 8 channels of known material into JACK ports and reports what the server did meanwhile.\n\n"
+	      "Plays 8 channels of known material into JACK ports and reports what the server did "
+	      "meanwhile.\n\n"
 	      "  --file FILE        a sound file of 1 to 8 channels at the server's rate\n"
-	      "  --pattern          a counter: frame n from 1, channel c from 0: ((n & 0x1fffff) * 8 + c) - 2^23, over 2^23\n"
+	      "  --pattern          a counter: frame n from 1, channel c from 0: ((n & 0x1fffff) * 8 + c) - "
+	      "2^23, over 2^23\n"
 	      "  --music            chords, arpeggio, bass, drums: the same each time\n"
 	      "  --seconds S        how much of it (default 10; of a file: all)\n"
 	      "  --save FILE.wav    write the material as a float WAV file, too\n"
@@ -409,8 +419,10 @@ static void usage(FILE *to)
 	      "  --hold             stay connected after the report, until SIGTERM\n"
 	      "  --timeout S        how long to wait for the ports of a target (default 10)\n"
 	      "  --help, --version\n\n"
-	      "The last line is JSON: frames, xruns, skipped_cycles, rate, period; stalls, stall_max_us (realtime threads\n"
-	      "that woke more than 1 ms late, and the latest); xrun_frames, skipped_frames (where in the material). Exit status: 0, 1 on failure, 2 for a bad command line.\n",
+	      "The last line is JSON: frames, xruns, skipped_cycles, rate, period; stalls, stall_max_us "
+	      "(realtime threads\n"
+	      "that woke more than 1 ms late, and the latest); xrun_frames, skipped_frames (where in the "
+	      "material). Exit status: 0, 1 on failure, 2 for a bad command line.\n",
 		to);
 }
 
@@ -450,12 +462,13 @@ static int check_options(struct options *o, bool seconds_given)
 
 static int parse(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = { { "file", 1, NULL, 'f' }, { "pattern", 0, NULL, 'p' },
-		{ "music", 0, NULL, 'm' }, { "seconds", 1, NULL, 's' }, { "save", 1, NULL, 'S' },
-		{ "save-only", 1, NULL, 'O' }, { "server", 1, NULL, 'n' }, { "client", 1, NULL, 'c' },
-		{ "target", 1, NULL, 't' }, { "lead-in", 1, NULL, 'l' }, { "tail", 1, NULL, 'T' },
-		{ "start-file", 1, NULL, 'w' }, { "timeout", 1, NULL, 'W' }, { "info", 0, NULL, 'i' }, { "hold", 0, NULL, 'H' }, { "help", 0, NULL, 'h' },
-		{ "version", 0, NULL, 'V' }, { NULL, 0, NULL, 0 } };
+	static const struct option longs[] = {{"file", 1, NULL, 'f'}, {"pattern", 0, NULL, 'p'},
+		{"music", 0, NULL, 'm'}, {"seconds", 1, NULL, 's'}, {"save", 1, NULL, 'S'},
+		{"save-only", 1, NULL, 'O'}, {"server", 1, NULL, 'n'}, {"client", 1, NULL, 'c'},
+		{"target", 1, NULL, 't'}, {"lead-in", 1, NULL, 'l'}, {"tail", 1, NULL, 'T'},
+		{"start-file", 1, NULL, 'w'}, {"timeout", 1, NULL, 'W'}, {"info", 0, NULL, 'i'},
+		{"hold", 0, NULL, 'H'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'},
+		{NULL, 0, NULL, 0}};
 	bool seconds_given = false, good = true;
 	int k;
 
@@ -491,24 +504,28 @@ static int parse(int argc, char **argv, struct options *o)
 			good = o->n_targets < TARGETS_MAX;
 			o->targets[good ? o->n_targets++ : 0] = optarg;
 		} else if (k == 'l' || k == 'T' || k == 'W') {
-			good = parse_seconds(optarg, k == 'l' ? &o->lead_in_s : k == 'T' ? &o->tail_s : &o->timeout_s);
+			good = parse_seconds(optarg, k == 'l'	? &o->lead_in_s
+						     : k == 'T' ? &o->tail_s
+								: &o->timeout_s);
 		} else if (k == 'w') {
 			o->start_file = optarg;
 		} else {
 			return bad_option("unknown option or missing value");
 		}
 		if (!good) {
-			return bad_option("seconds are 0 to 86400, rates 8000 to 192000 Hz, targets at most 64, and there is "
+			return bad_option("seconds are 0 to 86400, rates 8000 to 192000 Hz, targets at most "
+					  "64, and there is "
 					  "one source");
 		}
 	}
-	return optind < argc ? bad_option("words without an option are not allowed") : check_options(o, seconds_given);
+	return optind < argc ? bad_option("words without an option are not allowed")
+			     : check_options(o, seconds_given);
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { .client = "feed", .lead_in_s = 0.5, .tail_s = 0.5, .timeout_s = 10.0 };
-	struct sigaction action = { .sa_handler = on_signal };
+	struct options o = {.client = "feed", .lead_in_s = 0.5, .tail_s = 0.5, .timeout_s = 10.0};
+	struct sigaction action = {.sa_handler = on_signal};
 	int r = parse(argc, argv, &o);
 
 	if (r != 0) {

@@ -65,7 +65,7 @@ static int read_frames(struct material *m, SNDFILE *file, unsigned channels)
 
 int material_read(struct material *m, const char *path, size_t max_frames, char *error, size_t size)
 {
-	SF_INFO info = { 0 };
+	SF_INFO info = {0};
 	SNDFILE *file = sf_open(path, SFM_READ, &info);
 	size_t frames;
 	int r;
@@ -154,9 +154,9 @@ static double kick(double t_s)
 }
 
 /* A minor, F, C, G: the roots of the bass, and the triads above. */
-static const int chord_root[4] = { 45, 41, 48, 43 };
-static const int chord_notes[4][3] = { { 57, 60, 64 }, { 57, 60, 65 }, { 55, 60, 64 }, { 55, 59, 62 } };
-static const int melody[16] = { 76, 74, 72, 71, 69, 72, 77, 76, 79, 76, 72, 67, 71, 74, 79, 74 };
+static const int chord_root[4] = {45, 41, 48, 43};
+static const int chord_notes[4][3] = {{57, 60, 64}, {57, 60, 65}, {55, 60, 64}, {55, 59, 62}};
+static const int melody[16] = {76, 74, 72, 71, 69, 72, 77, 76, 79, 76, 72, 67, 71, 74, 79, 74};
 
 struct voices {
 	double pad, arpeggio, bass, kick, hat, lead;
@@ -181,7 +181,8 @@ static void music_voices(struct voices *v, double t_s, uint32_t *seed)
 	}
 	/* Down to nothing at each change of chord, so that the steps between them are inaudible. */
 	v->pad *= 0.25 * sin(M_PI * in_bar);
-	v->arpeggio = pluck(note_hz(chord_notes[chord][quarter % 3] + 12 + octave), (beats - quarter / 4.0) * beat_s);
+	v->arpeggio = pluck(
+		note_hz(chord_notes[chord][quarter % 3] + 12 + octave), (beats - quarter / 4.0) * beat_s);
 	v->bass = pluck(note_hz(chord_root[chord] - (half % 4 == 3 ? 0 : 12)), (beats - half / 2.0) * beat_s);
 	v->kick = kick((beats - (unsigned)beats) * beat_s);
 	v->hat = noise(seed) * exp(-70.0 * (beats - half / 2.0) * beat_s) * (half % 2 ? 0.6 : 0.25);
@@ -234,8 +235,9 @@ int material_music(struct material *m, size_t frames, unsigned rate_hz)
 
 int material_write(const struct material *m, const char *path, char *error, size_t size)
 {
-	SF_INFO info = { .samplerate = (int)m->rate_hz, .channels = MATERIAL_CHANNELS,
-		.format = SF_FORMAT_WAV | SF_FORMAT_FLOAT };
+	SF_INFO info = {.samplerate = (int)m->rate_hz,
+		.channels = MATERIAL_CHANNELS,
+		.format = SF_FORMAT_WAV | SF_FORMAT_FLOAT};
 	SNDFILE *file = sf_open(path, SFM_WRITE, &info);
 	static float chunk[CHUNK_FRAMES * MATERIAL_CHANNELS];
 	bool failed = false;

@@ -37,7 +37,7 @@ static void *watch_main(void *data)
 	while (!atomic_load_explicit(&ending, memory_order_relaxed)) {
 		int64_t before = clock_ns(), late;
 
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){ .tv_nsec = SLEEP_NS }, NULL);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
 		late = clock_ns() - before - SLEEP_NS;
 		w->seen.count += late > STALL_COUNTED_NS;
 		if (late > w->seen.longest_ns) {
@@ -49,7 +49,7 @@ static void *watch_main(void *data)
 
 static int start_on(int cpu, struct watch *w)
 {
-	struct sched_param param = { .sched_priority = PRIORITY };
+	struct sched_param param = {.sched_priority = PRIORITY};
 	pthread_attr_t attr;
 	cpu_set_t set;
 	int r;
@@ -90,7 +90,7 @@ int stall_start(void)
 
 struct stalls stall_stop(void)
 {
-	struct stalls all = { 0 };
+	struct stalls all = {0};
 
 	atomic_store(&ending, true);
 	for (unsigned i = 0; i < n_watches; i++) {

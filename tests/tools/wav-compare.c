@@ -129,7 +129,7 @@ static int load_pattern(struct track *t, size_t frames)
 
 static int load_recording(struct track *t, const char *path)
 {
-	SF_INFO info = { 0 };
+	SF_INFO info = {0};
 	SNDFILE *file = sf_open(path, SFM_READ, &info);
 	int r;
 
@@ -138,8 +138,10 @@ static int load_recording(struct track *t, const char *path)
 		return -EIO;
 	}
 	if (info.channels != CH || (info.format & SF_FORMAT_SUBMASK) != SF_FORMAT_PCM_32) {
-		fprintf(stderr, "wav-compare: %s: a recording has %d channels of 32-bit integers, this file has not\n", path,
-			CH);
+		fprintf(stderr,
+			"wav-compare: %s: a recording has %d channels of 32-bit integers, this file has "
+			"not\n",
+			path, CH);
 		sf_close(file);
 		return -EINVAL;
 	}
@@ -184,7 +186,8 @@ static uint64_t hash_run(const struct track *t, size_t frame)
 /* A run in which nothing changes (silence, a constant) is the same everywhere: it shows no place. */
 static bool shows_place(const struct track *t, size_t frame)
 {
-	return memcmp(frame_at(t, frame), frame_at(t, frame + 1), (size_t)(RUN_FRAMES - 1) * CH * sizeof(int32_t)) != 0;
+	return memcmp(frame_at(t, frame), frame_at(t, frame + 1),
+		       (size_t)(RUN_FRAMES - 1) * CH * sizeof(int32_t)) != 0;
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -223,7 +226,7 @@ static int build_index(struct compare *c)
 /* The first place at or after c->s whose run equals the recording's at r; SIZE_MAX where there is none. */
 static size_t find_run(const struct compare *c, size_t r)
 {
-	struct run_key key = { .hash = hash_run(&c->recording, r), .frame = c->s };
+	struct run_key key = {.hash = hash_run(&c->recording, r), .frame = c->s};
 	size_t low = 0, high = c->n_index;
 
 	while (low < high) {
@@ -282,7 +285,7 @@ static void note_first(struct compare *c)
 static void step_over(struct compare *c, size_t missing, size_t extra)
 {
 	struct result *res = &c->result;
-	struct gap gap = { .source_frame = c->s, .recording_frame = c->r, .missing = missing, .extra = extra };
+	struct gap gap = {.source_frame = c->s, .recording_frame = c->r, .missing = missing, .extra = extra};
 
 	for (size_t i = 0; i < extra; i++) {
 		gap.zeros += is_zero(&c->recording, c->r + i);
@@ -335,13 +338,16 @@ static void print_result(const struct compare *c, bool identical)
 	} else {
 		printf("null");
 	}
-	printf(", \"missing_frames\": %zu, \"extra_frames\": %zu, \"zero_frames_inside\": %zu, \"source_frames\": %zu, "
+	printf(", \"missing_frames\": %zu, \"extra_frames\": %zu, \"zero_frames_inside\": %zu, "
+	       "\"source_frames\": %zu, "
 	       "\"recording_frames\": %zu, \"rate\": %u, \"gap_list\": [",
-		res->missing, res->extra, res->zeros, c->source.frames, c->recording.frames, c->recording.rate_hz);
+		res->missing, res->extra, res->zeros, c->source.frames, c->recording.frames,
+		c->recording.rate_hz);
 	for (size_t i = 0; i < res->gaps && i < LISTED_MAX; i++) {
 		const struct gap *g = &res->listed[i];
 
-		printf("%s{\"source_frame\": %zu, \"recording_frame\": %zu, \"missing\": %zu, \"extra\": %zu, \"zeros\": %zu}",
+		printf("%s{\"source_frame\": %zu, \"recording_frame\": %zu, \"missing\": %zu, \"extra\": "
+		       "%zu, \"zeros\": %zu}",
 			i ? ", " : "", g->source_frame, g->recording_frame, g->missing, g->extra, g->zeros);
 	}
 	printf("]}\n");
@@ -352,12 +358,16 @@ static void explain(const struct compare *c, const char *path)
 {
 	const struct result *res = &c->result;
 
-	fprintf(stderr, "wav-compare: %s: %zu gap(s), %zu frames missing, %zu too many (%zu of them silence), %zu identical\n",
+	fprintf(stderr,
+		"wav-compare: %s: %zu gap(s), %zu frames missing, %zu too many (%zu of them silence), %zu "
+		"identical\n",
 		path, res->gaps, res->missing, res->extra, res->zeros, res->compared);
 	if (res->first_beyond_end) {
-		fprintf(stderr, "wav-compare: it ends at source frame %zu of %zu\n", res->listed[0].source_frame, c->s_end);
+		fprintf(stderr, "wav-compare: it ends at source frame %zu of %zu\n",
+			res->listed[0].source_frame, c->s_end);
 	} else if (res->first_expected != res->first_found) {
-		fprintf(stderr, "wav-compare: first at source frame %zu, channel %u: 0x%08x expected, 0x%08x found\n",
+		fprintf(stderr,
+			"wav-compare: first at source frame %zu, channel %u: 0x%08x expected, 0x%08x found\n",
 			res->listed[0].source_frame, res->first_channel + 1, (unsigned)res->first_expected,
 			(unsigned)res->first_found);
 	}
@@ -368,7 +378,8 @@ static int compare_files(struct compare *c, const char *path, const char *source
 	bool identical;
 
 	if (!trim(&c->source, &c->s, &c->s_end)) {
-		fprintf(stderr, "wav-compare: %s is silent: any recording of silence would equal it\n", source_name);
+		fprintf(stderr, "wav-compare: %s is silent: any recording of silence would equal it\n",
+			source_name);
 		return 2;
 	}
 	trim(&c->recording, &c->r, &c->r_end);
@@ -396,7 +407,8 @@ static void usage(FILE *to)
 	      "  --pattern       the counter of jack-feed --pattern\n"
 	      "  --frames N      how many frames of it (default: as many as there are)\n"
 	      "  --help, --version\n\n"
-	      "Silence before and after is left out. Prints JSON; exit status: 0 identical, 1 different, 2 bad usage or file.\n",
+	      "Silence before and after is left out. Prints JSON; exit status: 0 identical, 1 different, 2 "
+	      "bad usage or file.\n",
 		to);
 }
 
@@ -408,8 +420,9 @@ static int bad_usage(const char *what)
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = { { "source", 1, NULL, 's' }, { "pattern", 0, NULL, 'p' },
-		{ "frames", 1, NULL, 'n' }, { "help", 0, NULL, 'h' }, { "version", 0, NULL, 'V' }, { NULL, 0, NULL, 0 } };
+	static const struct option longs[] = {{"source", 1, NULL, 's'}, {"pattern", 0, NULL, 'p'},
+		{"frames", 1, NULL, 'n'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'},
+		{NULL, 0, NULL, 0}};
 	static struct compare c;
 	const char *source = NULL;
 	bool pattern = false;
