@@ -4,4 +4,5 @@ libbase_a_SOURCES = \
 	src/base/log.c \
 	src/base/log.h \
 	src/base/spsc.h \
+	src/base/utf8.h \
 	src/base/util.h

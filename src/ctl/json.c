@@ -1,30 +1,14 @@
 #include "ctl/json.h"
 
-#include "base/util.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
 
-/* How long a UTF-8 character is that begins with c; 0 for what cannot begin one. */
-static unsigned length_from(unsigned char c)
-{
-	static const struct {
-		unsigned char below;
-		unsigned len;
-	} lengths[] = {{0x80, 1}, {0xc2, 0}, {0xe0, 2}, {0xf0, 3}, {0xf5, 4}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
-		if (c < lengths[i].below) {
-			return lengths[i].len;
-		}
-	}
-	return 0;
-}
-
 /* One character of UTF-8 and its length; U+FFFD and 1 for a byte that is none. */
 static uint32_t next_character(const unsigned char *u, unsigned *ret_len)
 {
-	unsigned n = length_from(u[0]);
+	unsigned n = utf8_length_from(u[0]);
 	uint32_t c = n > 1 ? u[0] & (0x7fU >> n) : u[0];
 
 	for (unsigned i = 1; i < n; i++) {

@@ -1,32 +1,17 @@
 #include "daemon/conf-internal.h"
 
+#include "base/utf8.h"
 #include "base/util.h"
 
 #include <string.h>
 
 #define BOOLEANS "write yes, no, on, off, true, false, 1 or 0"
 
-/* How long a UTF-8 character is that begins with c; 0 for what cannot begin one. */
-static unsigned length_from(unsigned char c)
-{
-	static const struct {
-		unsigned char below;
-		unsigned len;
-	} lengths[] = {{0x80, 1}, {0xc2, 0}, {0xe0, 2}, {0xf0, 3}, {0xf5, 4}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
-		if (c < lengths[i].below) {
-			return lengths[i].len;
-		}
-	}
-	return 0;
-}
-
 /* Bytes of the UTF-8 character at s; 0 for anything that is none (overlong forms and surrogates included). */
 static unsigned utf8_len(const char *s)
 {
 	const unsigned char *u = (const unsigned char *)s;
-	unsigned n = length_from(u[0]);
+	unsigned n = utf8_length_from(u[0]);
 
 	for (unsigned i = 1; i < n; i++) {
 		if ((u[i] & 0xc0) != 0x80) {

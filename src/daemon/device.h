@@ -39,7 +39,6 @@ struct device {
 	uint64_t probes;
 	uint64_t replies;
 	uint64_t bad_replies;	      /* with other settings than ours */
-	float peak[ETHLINK_CHANNELS]; /* largest since the last status */
 };
 
 int device_new(

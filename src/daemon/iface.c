@@ -67,11 +67,6 @@ struct iface *iface_find(struct manager *m, const char *name)
 	return NULL;
 }
 
-bool iface_usable(const struct iface *iface)
-{
-	return iface->ring && iface->link.carrier;
-}
-
 static struct device *device_of(struct iface *iface, const uint8_t *mac)
 {
 	struct manager *m = iface->manager;

@@ -36,8 +36,6 @@ struct iface *iface_find(struct manager *m, const char *name);
 
 /* The link monitor's word about an interface. */
 void iface_link_changed(struct iface *iface, const struct link_info *info);
-/* There and with a carrier, ring open. */
-bool iface_usable(const struct iface *iface);
 /* Opens, remakes or closes the ring as needed; devices on it are parked first. Call again from each tick. */
 void iface_update(struct iface *iface, int64_t now);
 

@@ -10,13 +10,6 @@
 
 static const float silence[ETHLINK_BLOCK_FRAMES];
 
-static void count_rt(_Atomic uint64_t *counter, uint64_t n)
-{
-	/* One writer: no locked instruction is needed. */
-	atomic_store_explicit(
-		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
 static void set_mode_rt(struct dac *dac, enum dac_mode mode)
 {
 	dac->mode = mode;
@@ -56,7 +49,7 @@ static void start_rt(struct dac *dac, const struct audio_cycle *cycle, const str
 	dac->shift = 0;
 	dac->owed_ns = 0;
 	dac->cycle_ns = cycle->now_ns;
-	count_rt(&dac->report.starts, 1);
+	seam_count_rt(&dac->report.starts, 1);
 	set_mode_rt(dac, DAC_RUNNING);
 }
 
@@ -89,7 +82,7 @@ static void plan_shift_rt(struct dac *dac, int64_t lost_ns)
 	} else {
 		dac->fade_step = -1.0f / (float)dac->now->fade_frames;
 	}
-	count_rt(&dac->report.resyncs, 1);
+	seam_count_rt(&dac->report.resyncs, 1);
 }
 
 static bool shift_due_rt(const struct dac *dac)
@@ -397,9 +390,9 @@ void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle)
 	}
 	report_peaks_rt(dac);
 	if (dac->sent) {
-		count_rt(&dac->report.frames_sent, dac->sent);
+		seam_count_rt(&dac->report.frames_sent, dac->sent);
 	}
 	if (dac->full) {
-		count_rt(&dac->report.drops_ring_full, dac->full);
+		seam_count_rt(&dac->report.drops_ring_full, dac->full);
 	}
 }

@@ -16,7 +16,6 @@ struct dac {
 	/* Control writes. */
 	CACHELINE_ALIGNED _Atomic(struct dac_params *) params;
 	const struct sample_kernels *kernels; /* fixed */
-	const char *name;		      /* fixed; for control's messages */
 
 	/* RT's own. */
 	CACHELINE_ALIGNED uint8_t header[ETHLINK_HEADER_LEN];

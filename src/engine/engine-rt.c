@@ -9,12 +9,6 @@
 /* Rows that a pacer releases together: about a millisecond's worth. */
 #define CHUNK_PER_SEC 1000
 
-static void add_rt(_Atomic uint64_t *counter, uint64_t n)
-{
-	atomic_store_explicit(
-		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
 /* Writes the next frame of one DAC into the ring. */
 static void frame_rt(const struct wire_plan *wire, struct dac *dac, unsigned owner, int64_t due_ns)
 {
@@ -151,7 +145,7 @@ static void discard_rt(const struct wire_plan *wire)
 	}
 	for (unsigned i = 0; i < wire->n_dacs; i++) {
 		if (drops[i]) {
-			add_rt(&wire->dacs[i]->report.drops_interface, drops[i]);
+			seam_count_rt(&wire->dacs[i]->report.drops_interface, drops[i]);
 		}
 	}
 }
@@ -160,11 +154,11 @@ static void kick_rt(struct engine *engine, const struct wire_plan *wire)
 {
 	int r = pktring_kick_rt(wire->ring);
 
-	add_rt(&engine->seam.report.kicks, 1);
+	seam_count_rt(&engine->seam.report.kicks, 1);
 	if (r == 0 || r == -EAGAIN) {
 		return; /* EAGAIN: send memory is short; what is left goes with the next kick */
 	}
-	add_rt(&engine->seam.report.kick_errors, 1);
+	seam_count_rt(&engine->seam.report.kick_errors, 1);
 	atomic_store_explicit(&engine->seam.report.last_kick_error, (uint32_t)-r, memory_order_relaxed);
 	discard_rt(wire);
 }
@@ -176,7 +170,7 @@ static void take_pacer_drops_rt(const struct wire_plan *wire)
 		_Atomic uint32_t *drops = &wire->pacer->drops[i];
 
 		if (atomic_load_explicit(drops, memory_order_relaxed)) {
-			add_rt(&wire->dacs[i]->report.drops_interface,
+			seam_count_rt(&wire->dacs[i]->report.drops_interface,
 				atomic_exchange_explicit(drops, 0, memory_order_relaxed));
 		}
 	}
@@ -250,6 +244,6 @@ void engine_process_rt(void *data, const struct audio_cycle *cycle)
 			dac_abort_rt(dac);
 		}
 	}
-	add_rt(&engine->seam.report.cycles, 1);
+	seam_count_rt(&engine->seam.report.cycles, 1);
 	atomic_store_explicit(&engine->seam.epoch_seen, epoch, memory_order_release);
 }

@@ -225,11 +225,6 @@ int engine_wire_set_ring(struct wire *wire, struct pktring *ring, bool paced, un
 	return 0;
 }
 
-struct pktring *engine_wire_ring(const struct wire *wire)
-{
-	return wire->ring;
-}
-
 bool engine_wire_busy(const struct wire *wire)
 {
 	return wire->pacer && pacer_waiting(wire->pacer) > 0;

@@ -41,7 +41,6 @@ void engine_wire_free(struct wire *wire);
  */
 int engine_wire_set_ring(struct wire *wire, struct pktring *ring, bool paced, unsigned burst_blocks,
 	int pacer_priority, bool *ret_realtime);
-struct pktring *engine_wire_ring(const struct wire *wire);
 /* Frames still wait in the pacer: a ring that is replaced now would cut them off. */
 bool engine_wire_busy(const struct wire *wire);
 /* Runs a pacer that has no thread; see pacer_run_rt(). INT64_MAX without a pacer. */

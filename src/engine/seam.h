@@ -92,4 +92,12 @@ struct seam {
 	struct engine_report report;			      /* RT writes */
 };
 
+/* Adds to a counter that RT alone writes. RT safe. */
+static inline void seam_count_rt(_Atomic uint64_t *counter, uint64_t n)
+{
+	/* One writer: no locked instruction is needed. */
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
 #endif

@@ -12,7 +12,6 @@ NETNS_TESTS = \
 
 EXTRA_DIST += \
 	$(NETNS_TESTS) \
-	.ci/run \
 	tests/lib/check-scripts.sh \
 	tests/lib/check-valgrind.sh \
 	tests/lib/netns.sh \

@@ -44,7 +44,6 @@ struct sim {
 	uint32_t rate_hz, period;
 	struct policy policy;
 	int64_t now_ns;	  /* time of what happens now */
-	int64_t cycle_ns; /* ideal start of the next cycle, in frames since origin */
 	uint64_t cycle_frames;
 	int64_t origin_ns;
 	int64_t wire_free_ns;  /* when our 1 Gbit/s link is free */
