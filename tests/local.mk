@@ -14,9 +14,12 @@ EXTRA_DIST += \
 
 if WITH_TESTS
 unit_tests = \
+	tests/unit/test-claim \
 	tests/unit/test-conf \
 	tests/unit/test-ctl-status \
 	tests/unit/test-ethlink \
+	tests/unit/test-journal \
+	tests/unit/test-log \
 	tests/unit/test-pktring \
 	tests/unit/test-policy \
 	tests/unit/test-sample
@@ -28,8 +31,17 @@ endif
 
 TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 
+tests_unit_test_claim_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_claim_LDADD = libproto.a $(CMOCKA_LIBS)
+
 tests_unit_test_ethlink_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_ethlink_LDADD = libproto.a $(CMOCKA_LIBS)
+
+tests_unit_test_log_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_log_LDADD = libbase.a $(CMOCKA_LIBS) -lpthread
+
+tests_unit_test_journal_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_journal_LDADD = libdaemon.a libbase.a $(CMOCKA_LIBS)
 
 tests_unit_test_policy_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_policy_LDADD = libengine.a libproto.a $(CMOCKA_LIBS)

@@ -1,9 +1,18 @@
 /*
- * An audio server as the daemon sees it: it calls process in each cycle on its realtime thread, and says on
+ * An audio server as the daemon sees it: it calls process in each cycle on its realtime thread, and tells
  * the control thread what has changed.
  *
+ * The server may be slow, hang or be away: no call here waits for it. What is asked for (groups of ports,
+ * their latency, connections) is kept and carried out when the server is there, on a thread of the backend's.
+ * The life of a connection to the server:
+ *
+ *   OFF -- start --> WAITING --> READY -- run --> JOINED --> LEAVING --> OFF
+ *
+ * READY: the server has let us in and the ports are there; the caller gets ready for callbacks and calls
+ * backend_run(). LEAVING: the server has gone or backend_stop() was called, and callbacks may still run; OFF: none runs.
+ *
  * Ownership: backend_*_new() gives a backend to the caller, who frees it with backend_free(). Groups belong
- * to the backend and are valid until backend_remove_ports(), backend_close() or backend_free().
+ * to the backend and are valid until backend_remove_ports() or backend_free(), whatever the server does.
  * Threads: control, but for the process callback and functions marked _rt.
  */
 #ifndef BACKEND_BACKEND_H
@@ -17,13 +26,21 @@
 struct backend;
 struct backend_group;
 
+enum backend_state {
+	BACKEND_OFF,
+	BACKEND_WAITING, /* for the server */
+	BACKEND_READY,
+	BACKEND_JOINED, /* callbacks run */
+	BACKEND_LEAVING,
+};
+
 /* What may have changed since the last backend_dispatch(); bits. */
 enum backend_change {
 	BACKEND_CHANGED_PERIOD = 1 << 0,
 	BACKEND_CHANGED_RATE = 1 << 1,
 	BACKEND_CHANGED_XRUN = 1 << 2,
-	BACKEND_CHANGED_GONE = 1 << 3,	/* the server has left; close and open again */
-	BACKEND_CHANGED_PORTS = 1 << 4, /* ports came or went: connections may be possible now */
+	BACKEND_CHANGED_STATE = 1 << 3,
+	BACKEND_CHANGED_LINKS = 1 << 4, /* connections of our ports */
 	BACKEND_CHANGED_FREEWHEEL = 1 << 5,
 };
 
@@ -45,27 +62,38 @@ struct backend_ports {
 };
 
 struct backend_info {
-	uint32_t rate_hz;
+	enum backend_state state;
+	uint32_t rate_hz; /* valid in READY and JOINED */
 	uint32_t period_frames;
 	uint64_t xruns;
 	bool freewheel;
 	int rt_priority; /* SCHED_FIFO priority of the realtime thread; 0: not realtime */
+	int error; /* WAITING: why the last try failed. -ECONNREFUSED: there is no server; 0: none yet */
+	uint64_t cycles;	/* callbacks that have ended */
+	bool in_cycle;		/* a callback runs right now */
+	const char *stuck_call; /* what the server has not come back from; NULL: nothing */
+	int64_t stuck_ns;	/* for so long */
 };
+
+/* A connection: our port's name without the client, the other's with it. */
+typedef void (*backend_link_fn)(void *data, const char *port, const char *other);
 
 struct backend_ops {
 	const char *name;
-	int (*open)(struct backend *b);
 	int (*add_ports)(
 		struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group);
+	int (*change_ports)(
+		struct backend *b, struct backend_group *group, const struct backend_ports *ports);
 	void (*remove_ports)(struct backend *b, struct backend_group *group);
 	void (*set_latency)(struct backend *b, struct backend_group *group, uint32_t latency_frames);
-	int (*start)(struct backend *b);
+	void (*start)(struct backend *b);
+	void (*run)(struct backend *b);
 	void (*stop)(struct backend *b);
-	void (*close)(struct backend *b);
-	void (*connect)(struct backend *b);
+	void (*get_links)(struct backend *b, backend_link_fn fn, void *data);
+	void (*add_link)(struct backend *b, const char *port, const char *other);
 	int (*fd)(const struct backend *b);
 	unsigned (*dispatch)(struct backend *b);
-	void (*get_info)(const struct backend *b, struct backend_info *ret_info);
+	void (*get_info)(struct backend *b, struct backend_info *ret_info);
 	const char *(*last_error)(const struct backend *b);
 	void (*free)(struct backend *b);
 };
@@ -76,20 +104,21 @@ struct backend {
 	struct backend_callbacks callbacks;
 };
 
-/* Joins the server. 0; -ECONNREFUSED: there is no server (yet); another -errno: it would not have us. */
-static inline int backend_open(struct backend *b)
-{
-	return b->ops->open(b);
-}
-
-/* 0 or -errno. Between open and close. */
+/* The ports are there from the next joining on, or soon. 0 or -errno (-ENOSPC: too many). */
 static inline int backend_add_ports(
 	struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group)
 {
 	return b->ops->add_ports(b, ports, ret_group);
 }
 
-/* On return RT does not see the group any more. */
+/* Other labels, connections or monitor ports; name, owner and playback stay. 0 or -ENOMEM (all stays). */
+static inline int backend_change_ports(
+	struct backend *b, struct backend_group *group, const struct backend_ports *ports)
+{
+	return b->ops->change_ports(b, group, ports);
+}
+
+/* A cycle that begins after this call does not see the group any more; one that runs already may. */
 static inline void backend_remove_ports(struct backend *b, struct backend_group *group)
 {
 	b->ops->remove_ports(b, group);
@@ -101,28 +130,37 @@ static inline void backend_set_latency(
 	b->ops->set_latency(b, group, latency_frames);
 }
 
-/* Callbacks begin. 0 or -errno. */
-static inline int backend_start(struct backend *b)
+/* In OFF: joins the server, now or when it is there. */
+static inline void backend_start(struct backend *b)
 {
-	return b->ops->start(b);
+	b->ops->start(b);
 }
 
-/* On return no callback runs. */
+/* In READY: callbacks may begin. */
+static inline void backend_run(struct backend *b)
+{
+	b->ops->run(b);
+}
+
+/* Leaves the server, or gives up waiting for it. Done when the state is OFF. */
 static inline void backend_stop(struct backend *b)
 {
 	b->ops->stop(b);
 }
 
-/* Leaves the server; all groups are gone. Also after BACKEND_CHANGED_GONE. */
-static inline void backend_close(struct backend *b)
+/*
+ * All connections of our ports as they are; without a server, those that there were and that will be made
+ * again when it is back.
+ */
+static inline void backend_get_links(struct backend *b, backend_link_fn fn, void *data)
 {
-	b->ops->close(b);
+	b->ops->get_links(b, fn, data);
 }
 
-/* Makes the connections that were asked for and are not there. After start, and when ports have come. */
-static inline void backend_connect(struct backend *b)
+/* Makes this connection as soon as both ports are there, once. For a port that is none of ours nothing happens. */
+static inline void backend_add_link(struct backend *b, const char *port, const char *other)
 {
-	b->ops->connect(b);
+	b->ops->add_link(b, port, other);
 }
 
 /* To poll for changes; the same for the life of the backend. */
@@ -137,7 +175,7 @@ static inline unsigned backend_dispatch(struct backend *b)
 	return b->ops->dispatch(b);
 }
 
-static inline void backend_get_info(const struct backend *b, struct backend_info *ret_info)
+static inline void backend_get_info(struct backend *b, struct backend_info *ret_info)
 {
 	b->ops->get_info(b, ret_info);
 }
@@ -148,7 +186,7 @@ static inline const char *backend_last_error(const struct backend *b)
 	return b->ops->last_error(b);
 }
 
-/* Closes too. NULL is allowed. */
+/* Only in OFF: otherwise a callback could still run, and a server that hangs would hold up the caller. NULL is allowed. */
 static inline void backend_free(struct backend *b)
 {
 	if (b) {
@@ -159,6 +197,8 @@ static inline void backend_free(struct backend *b)
 /* One JACK client for all devices. server: as in JACK_DEFAULT_SERVER; "default" for the default one. 0 or -errno. */
 int backend_jack_new(const char *client_name, const char *server, const struct backend_callbacks *callbacks,
 	struct backend **ret_backend);
+/* Another server or another name, from the next joining on. */
+void backend_jack_set_names(struct backend *b, const char *client_name, const char *server);
 
 /* For tests: cycles come when backend_null_cycle() is called, with the time that the caller says it is. 0 or -errno. */
 int backend_null_new(uint32_t rate_hz, uint32_t period_frames, const struct backend_callbacks *callbacks,

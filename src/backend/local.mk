@@ -5,7 +5,11 @@ libbackend_a_SOURCES = \
 	src/backend/null.c
 if WITH_JACK
 libbackend_a_SOURCES += \
+	src/backend/jack-internal.h \
+	src/backend/jack-links.c \
+	src/backend/jack-ports.c \
 	src/backend/jack-rt.c \
 	src/backend/jack-rt.h \
+	src/backend/jack-work.c \
 	src/backend/jack.c
 endif

@@ -19,7 +19,6 @@ struct null_backend {
 	unsigned n_groups;
 	struct backend_info info;
 	unsigned changes;
-	bool started;
 	int fd;
 };
 
@@ -34,11 +33,6 @@ static void post(struct null_backend *n, unsigned changes)
 
 	n->changes |= changes;
 	(void)!write(n->fd, &one, sizeof(one));
-}
-
-static int null_open(struct backend *b)
-{
-	return 0;
 }
 
 static int null_add_ports(
@@ -80,28 +74,38 @@ static void null_set_latency(struct backend *b, struct backend_group *group, uin
 {
 }
 
-static int null_start(struct backend *b)
+static int null_change_ports(
+	struct backend *b, struct backend_group *group, const struct backend_ports *ports)
 {
-	null_of(b)->started = true;
 	return 0;
+}
+
+static void set_state(struct null_backend *n, enum backend_state state)
+{
+	n->info.state = state;
+	post(n, BACKEND_CHANGED_STATE);
+}
+
+static void null_start(struct backend *b)
+{
+	set_state(null_of(b), BACKEND_READY);
+}
+
+static void null_run(struct backend *b)
+{
+	set_state(null_of(b), BACKEND_JOINED);
 }
 
 static void null_stop(struct backend *b)
 {
-	null_of(b)->started = false;
+	set_state(null_of(b), BACKEND_OFF);
 }
 
-static void null_close(struct backend *b)
+static void null_get_links(struct backend *b, backend_link_fn fn, void *data)
 {
-	struct null_backend *n = null_of(b);
-
-	null_stop(b);
-	while (n->n_groups > 0) {
-		null_remove_ports(b, n->groups[0]);
-	}
 }
 
-static void null_connect(struct backend *b)
+static void null_add_link(struct backend *b, const char *port, const char *other)
 {
 }
 
@@ -121,7 +125,7 @@ static unsigned null_dispatch(struct backend *b)
 	return changes;
 }
 
-static void null_get_info(const struct backend *b, struct backend_info *ret_info)
+static void null_get_info(struct backend *b, struct backend_info *ret_info)
 {
 	*ret_info = null_of(b)->info;
 }
@@ -135,21 +139,24 @@ static void null_free(struct backend *b)
 {
 	struct null_backend *n = null_of(b);
 
-	null_close(b);
+	while (n->n_groups > 0) {
+		null_remove_ports(b, n->groups[0]);
+	}
 	close(n->fd);
 	free(n);
 }
 
 static const struct backend_ops null_ops = {
 	.name = "null",
-	.open = null_open,
 	.add_ports = null_add_ports,
+	.change_ports = null_change_ports,
 	.remove_ports = null_remove_ports,
 	.set_latency = null_set_latency,
 	.start = null_start,
+	.run = null_run,
 	.stop = null_stop,
-	.close = null_close,
-	.connect = null_connect,
+	.get_links = null_get_links,
+	.add_link = null_add_link,
 	.fd = null_fd,
 	.dispatch = null_dispatch,
 	.get_info = null_get_info,
@@ -226,7 +233,8 @@ void backend_null_cycle(struct backend *b, int64_t now)
 		.groups = n->audio,
 	};
 
-	if (n->started) {
+	if (n->info.state == BACKEND_JOINED) {
+		n->info.cycles++;
 		b->callbacks.process_rt(b->callbacks.data, &cycle);
 	}
 }

@@ -3,6 +3,7 @@ libbase_a_SOURCES = \
 	src/base/audio.h \
 	src/base/log.c \
 	src/base/log.h \
+	src/base/mem.h \
 	src/base/spsc.h \
 	src/base/utf8.h \
 	src/base/util.h

@@ -3,6 +3,8 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <glob.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #define NAME "org.ethlinkd1"
 #define OBJECT "/org/ethlinkd1"
 #define INTERFACE "org.ethlinkd1.Manager"
+#define ERROR_CONFIGURATION "org.ethlinkd1.Error.Configuration"
 #define START "start it (see ethlinkd(8))"
 
 #define PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
@@ -32,6 +35,8 @@ unsigned client_socket_paths(char ret_paths[CLIENT_SOCKETS_MAX][PATH_SIZE])
 {
 	const char *runtime = getenv("RUNTIME_DIRECTORY");
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	const struct passwd *user;
+	char below[64];
 	unsigned n = 0;
 
 	if (runtime) {
@@ -41,7 +46,13 @@ unsigned client_socket_paths(char ret_paths[CLIENT_SOCKETS_MAX][PATH_SIZE])
 	if (xdg) {
 		n = add_path(ret_paths, n, xdg, strlen(xdg), "/ethlinkd/control");
 	}
-	return add_path(ret_paths, n, "/run", strlen("/run"), "/ethlinkd/control");
+	n = add_path(ret_paths, n, "/run", strlen("/run"), "/ethlinkd/control");
+	/* The system service of a user has its folder below that. */
+	user = getpwuid(geteuid());
+	if (user && snprintf(below, sizeof(below), "/%s/control", user->pw_name) < (int)sizeof(below)) {
+		n = add_path(ret_paths, n, "/run/ethlinkd", strlen("/run/ethlinkd"), below);
+	}
+	return n;
 }
 
 /* The connected socket or -errno. Without blocking: a daemon that hangs leaves its backlog full. */
@@ -99,6 +110,22 @@ static void explain_socket(int err, const char *path, char ret_error[CLIENT_ERRO
 	}
 }
 
+/* Root may look at the service of any user: the first that there is. -ENOENT: none. */
+static int search_services(void)
+{
+	int fd = -ENOENT;
+	glob_t found;
+
+	if (geteuid() != 0 || glob("/run/ethlinkd/*/control", 0, NULL, &found) != 0) {
+		return fd;
+	}
+	for (size_t i = 0; i < found.gl_pathc && fd < 0; i++) {
+		fd = connect_socket(found.gl_pathv[i]);
+	}
+	globfree(&found);
+	return fd < 0 ? -ENOENT : fd;
+}
+
 /* The first place where there is a daemon; else what is wrong with the first where there is anything. */
 static int search_socket(char ret_error[CLIENT_ERROR_MAX])
 {
@@ -121,10 +148,17 @@ static int search_socket(char ret_error[CLIENT_ERROR_MAX])
 	if (first < 0) {
 		return first;
 	}
+	first = search_services();
+	if (first >= 0) {
+		return first;
+	}
 	len = (size_t)snprintf(ret_error, CLIENT_ERROR_MAX, "ethlinkd does not run: there is no socket ");
 	for (unsigned i = 0; i < n; i++) {
 		len += (size_t)snprintf(ret_error + len, CLIENT_ERROR_MAX - len, "%s%s",
-			i == 0 ? "" : i + 1 < n ? ", " : " or ", paths[i]);
+			i == 0	    ? ""
+			: i + 1 < n ? ", "
+				    : " or ",
+			paths[i]);
 	}
 	snprintf(ret_error + len, CLIENT_ERROR_MAX - len, "; " START);
 	return -ENOENT;
@@ -245,6 +279,18 @@ void client_close(struct client *client)
 	client->bus = sd_bus_close_unref(client->bus);
 }
 
+static void explain_refusal(const sd_bus_error *error, const char *method, char ret_error[CLIENT_ERROR_MAX])
+{
+	const char *text = error->message ? error->message : error->name;
+
+	if (strcmp(error->name, ERROR_CONFIGURATION) == 0) {
+		snprintf(ret_error, CLIENT_ERROR_MAX,
+			"%s\nnothing was changed; repair the configuration and reload again", text);
+	} else {
+		snprintf(ret_error, CLIENT_ERROR_MAX, "ethlinkd refused %s: %s", method, text);
+	}
+}
+
 int client_call(struct client *client, const char *method, sd_bus_message **ret_reply,
 	char ret_error[CLIENT_ERROR_MAX])
 {
@@ -264,8 +310,7 @@ int client_call(struct client *client, const char *method, sd_bus_message **ret_
 				"there is no ethlinkd on this bus; leave --user or --system out to use the "
 				"socket, or " START);
 		} else if (sd_bus_error_is_set(&error) && r != -ETIMEDOUT) {
-			snprintf(ret_error, CLIENT_ERROR_MAX, "ethlinkd refused %s: %s", method,
-				error.message ? error.message : error.name);
+			explain_refusal(&error, method, ret_error);
 		} else {
 			explain_bus(-r, ret_error);
 		}

@@ -12,8 +12,9 @@
 
 #include <systemd/sd-bus.h>
 
-#define CLIENT_ERROR_MAX 512
-#define CLIENT_SOCKETS_MAX 3
+/* Room for a whole configuration's errors; what is longer is cut. */
+#define CLIENT_ERROR_MAX 16384
+#define CLIENT_SOCKETS_MAX 4
 #define CLIENT_TIMEOUT_MS 5000
 
 enum client_way {

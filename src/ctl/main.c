@@ -27,9 +27,11 @@ struct command {
 };
 
 static int run_status(const struct options *options, int argc, char **argv);
+static int run_reload(const struct options *options, int argc, char **argv);
 
 static const struct command commands[] = {
 	{"status", "[--json]", "the daemon and its boxes, for a person or as JSON", run_status},
+	{"reload", "", "read the configuration again; if it is wrong, nothing changes", run_reload},
 };
 
 static void print_help(FILE *f)
@@ -93,31 +95,50 @@ static bool wants_colour(void)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
-static int get_status(const struct options *options, struct status *ret_status)
+/* Of several lines each is an error of its own. */
+static void log_lines(char *text)
+{
+	char *line, *rest = text;
+
+	while ((line = strsep(&rest, "\n"))) {
+		log_error("%s", line);
+	}
+}
+
+/* 0 and the answer, which the caller unrefs; or -errno, and what is wrong has been said. */
+static int call_daemon(const struct options *options, const char *method, sd_bus_message **ret_reply)
 {
 	char error[CLIENT_ERROR_MAX];
-	sd_bus_message *reply = NULL;
 	struct client client;
 	int r;
 
 	r = client_open(&client, options->way, options->path, CLIENT_TIMEOUT_MS, error);
+	if (r >= 0) {
+		r = client_call(&client, method, ret_reply, error);
+		client_close(&client);
+	}
 	if (r < 0) {
-		log_error("%s", error);
+		log_lines(error);
+	}
+	return r;
+}
+
+static int get_status(const struct options *options, struct status *ret_status)
+{
+	sd_bus_message *reply = NULL;
+	int r;
+
+	r = call_daemon(options, "GetStatus", &reply);
+	if (r < 0) {
 		return r;
 	}
-	r = client_call(&client, "GetStatus", &reply, error);
+	r = status_read(reply, ret_status);
 	if (r < 0) {
-		log_error("%s", error);
-	} else {
-		r = status_read(reply, ret_status);
-		if (r < 0) {
-			log_error("the daemon's answer cannot be read (%s); are ethlinkd and ethlinkctl of "
-				  "one version?",
-				strerror(-r));
-		}
+		log_error("the daemon's answer cannot be read (%s); are ethlinkd and ethlinkctl of one "
+			  "version?",
+			strerror(-r));
 	}
 	sd_bus_message_unref(reply);
-	client_close(&client);
 	return r;
 }
 
@@ -143,6 +164,21 @@ static int run_status(const struct options *options, int argc, char **argv)
 	}
 	status_fini(&status);
 	return finish_output();
+}
+
+static int run_reload(const struct options *options, int argc, char **argv)
+{
+	sd_bus_message *reply = NULL;
+
+	if (argc > 1) {
+		log_error("reload does not know '%s'; nothing is allowed behind it", argv[1]);
+		return EXIT_USAGE;
+	}
+	if (call_daemon(options, "Reload", &reply) < 0) {
+		return EXIT_FAILURE;
+	}
+	sd_bus_message_unref(reply);
+	return EXIT_SUCCESS;
 }
 
 static int run_command(const struct options *options, int argc, char **argv)

@@ -35,7 +35,7 @@ static const struct {
 		{"%s has no link: check the cable, and that box or switch are on;",
 			"the interface may be off, too: ip link set dev %s up"}},
 	{"taken-over", "taken over", RED,
-		{"another computer on %s sends to this box: stop it there;",
+		{"another host on %s plays this box: stop it there;",
 			"a box listens to one at a time"}},
 	{"unsupported", "unsupported", RED,
 		{"the sound server's rate or period is none that the box can take:",

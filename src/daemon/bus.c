@@ -1,6 +1,7 @@
 #include "daemon/bus.h"
 
 #include "daemon/device.h"
+#include "daemon/folder.h"
 #include "daemon/iface.h"
 #include "daemon/manager.h"
 
@@ -21,6 +22,7 @@
 #define CLIENTS_MAX 16
 #define OBJECT_PATH "/org/ethlinkd1"
 #define MANAGER_INTERFACE "org.ethlinkd1.Manager"
+#define ERROR_CONFIGURATION "org.ethlinkd1.Error.Configuration"
 
 struct bus {
 	struct manager *manager;
@@ -122,6 +124,9 @@ static int append_device(sd_bus_message *m, struct device *d)
 	r = r < 0 ? r : append_sv(m, "dropped_ring_full", "t", full);
 	r = r < 0 ? r : append_sv(m, "dropped_interface", "t", refused);
 	r = r < 0 ? r : append_sv(m, "frames_ignored", "t", d->iface->frames_ignored);
+	r = r < 0 ? r : append_sv(m, "frames_overrun", "t", d->iface->rx_drops);
+	r = r < 0 ? r : append_sv(m, "replies_foreign", "t", d->bad_replies);
+	r = r < 0 ? r : append_sv(m, "probes", "t", d->probes);
 	r = r < 0 ? r : append_sv(m, "resyncs", "t", atomic_load(&report->resyncs));
 	r = r < 0 ? r : append_sv(m, "starts", "t", atomic_load(&report->starts));
 	r = r < 0 ? r : append_sv(m, "streaming", "b", engine_dac_mode(d->dac) != DAC_IDLE);
@@ -157,7 +162,9 @@ static int on_get_status(sd_bus_message *call, void *data, sd_bus_error *error)
 	r = r < 0 ? r : append_manager(reply, manager);
 	r = r < 0 ? r : sd_bus_message_open_container(reply, 'a', "a{sv}");
 	for (unsigned i = 0; r >= 0 && i < manager->n_devices; i++) {
-		r = append_device(reply, manager->devices[i]);
+		if (!manager->devices[i]->leaving) {
+			r = append_device(reply, manager->devices[i]);
+		}
 	}
 	r = r < 0 ? r : sd_bus_message_close_container(reply);
 	r = r < 0 ? r : sd_bus_send(NULL, reply, NULL);
@@ -165,9 +172,37 @@ static int on_get_status(sd_bus_message *call, void *data, sd_bus_error *error)
 	return r < 0 ? r : 1;
 }
 
+/* Collects what is wrong, a line each. */
+static void add_line(void *data, const char *text)
+{
+	char **lines = data;
+	char *more;
+
+	if (asprintf(&more, "%s%s%s", *lines ? *lines : "", *lines ? "\n" : "", text) >= 0) {
+		free(*lines);
+		*lines = more;
+	}
+}
+
+static int on_reload(sd_bus_message *call, void *data, sd_bus_error *error)
+{
+	struct bus *bus = data;
+	char *lines = NULL;
+	int r = manager_reload(bus->manager, add_line, &lines);
+
+	if (r < 0) {
+		sd_bus_error_set(error, r == -EINVAL ? ERROR_CONFIGURATION : SD_BUS_ERROR_FAILED,
+			lines ? lines : strerror(-r));
+		free(lines);
+		return -EINVAL;
+	}
+	return sd_bus_reply_method_return(call, "");
+}
+
 static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD("GetStatus", "", "a{sv}aa{sv}", on_get_status, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("Reload", "", "", on_reload, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };
 
@@ -252,23 +287,6 @@ static int on_connection(sd_event_source *source, int listen_fd, uint32_t revent
 	return 0;
 }
 
-/* $RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR/ethlinkd, else /run/ethlinkd. */
-static int find_folder(char *ret_path, size_t size)
-{
-	const char *e = getenv("RUNTIME_DIRECTORY");
-	int n;
-
-	if (e && *e) {
-		/* systemd separates several by colons; the first is ours. */
-		n = snprintf(ret_path, size, "%.*s", (int)strcspn(e, ":"), e);
-	} else {
-		e = getenv("XDG_RUNTIME_DIR");
-		n = e && *e ? snprintf(ret_path, size, "%s/ethlinkd", e)
-			    : snprintf(ret_path, size, "/run/ethlinkd");
-	}
-	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
-}
-
 static int listen_on(struct bus *bus)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -328,7 +346,7 @@ int bus_new(struct manager *m, struct bus **ret_bus)
 	bus->manager = m;
 	bus->fd = -1;
 	bus->lock_fd = -1;
-	r = find_folder(folder, sizeof(folder));
+	r = folder_runtime(folder, sizeof(folder));
 	if (r < 0) {
 		log_error("the path of the runtime folder is too long for a socket; set RUNTIME_DIRECTORY to "
 			  "a shorter one");

@@ -465,6 +465,16 @@ static int print_connect(const struct conf *conf, const struct conf_device *dev,
 	return print_strings(dev->connect, f);
 }
 
+static bool parse_takeover(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
+{
+	return conf_parse_boolean(p, value, &dev->takeover);
+}
+
+static int print_takeover(const struct conf *conf, const struct conf_device *dev, FILE *f)
+{
+	return fprintf(f, "%s", dev->takeover ? "yes" : "no");
+}
+
 const struct conf_key conf_device_keys[CONF_DEVICE_KEYS] = {
 	[CONF_DEVICE_MODEL] = {"model", parse_model, print_model},
 	[CONF_DEVICE_SERIAL] = {"serial", parse_serial, print_serial},
@@ -476,6 +486,7 @@ const struct conf_key conf_device_keys[CONF_DEVICE_KEYS] = {
 	[CONF_DEVICE_MONITOR] = {"monitor", parse_monitor, print_monitor},
 	[CONF_DEVICE_LABELS] = {"labels", parse_labels, print_labels},
 	[CONF_DEVICE_CONNECT] = {"connect", parse_connect, print_connect},
+	[CONF_DEVICE_TAKEOVER] = {"takeover", parse_takeover, print_takeover},
 };
 
 void conf_device_set_defaults(struct conf_device *dev)

@@ -303,8 +303,19 @@ static int read_file(struct conf_parser *p, int fd, char **ret_text, size_t *ret
 	if (!text) {
 		return -ENOMEM;
 	}
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (fstat(fd, &st) < 0) {
+		conf_complain(p, "cannot be read: %m");
+		free(text);
+		return 1;
+	}
+	if (S_ISDIR(st.st_mode)) {
 		conf_complain(p, "is a folder; name a file");
+		free(text);
+		return 1;
+	}
+	/* A FIFO could keep a daemon waiting that is asked to read its configuration anew. */
+	if (!S_ISREG(st.st_mode)) {
+		conf_complain(p, "is not a regular file; name one");
 		free(text);
 		return 1;
 	}
@@ -338,7 +349,7 @@ static int load_file(struct conf_parser *p, const char *path)
 	if (r < 0) {
 		return r;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		if (errno == ENOENT || errno == ENOTDIR) {
 			conf_complain(p, "there is no such file; make one (see ethlinkd.conf(5)) "
@@ -409,9 +420,15 @@ static int load_drop_ins(struct conf_parser *p, const char *path)
 
 /* --- the whole --- */
 
-void conf_free(struct conf *conf)
+struct conf *conf_ref(struct conf *conf)
 {
-	if (!conf) {
+	conf->refs++;
+	return conf;
+}
+
+void conf_unref(struct conf *conf)
+{
+	if (!conf || --conf->refs > 0) {
 		return;
 	}
 	for (unsigned i = 0; i < conf->n_devices; i++) {
@@ -431,7 +448,7 @@ static void parser_free(struct conf_parser *p)
 		free(p->errors[i].text);
 	}
 	conf_device_fini(&p->scratch_dev);
-	conf_free(p->conf);
+	conf_unref(p->conf);
 	free(p);
 }
 
@@ -444,10 +461,11 @@ static struct conf_parser *parser_new(void)
 	}
 	p->conf = calloc(1, sizeof(*p->conf));
 	if (p->conf) {
+		p->conf->refs = 1;
 		p->conf->devices = calloc(CONF_DEVICES_MAX, sizeof(p->conf->devices[0]));
 	}
 	if (!p->conf || !p->conf->devices) {
-		conf_free(p->conf);
+		conf_unref(p->conf);
 		free(p);
 		return NULL;
 	}

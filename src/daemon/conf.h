@@ -1,7 +1,7 @@
 /*
  * The configuration: INI files read with inih into plain structs, every value checked.
  *
- * Ownership: conf_load() gives a struct conf to the caller, who frees it with conf_free().
+ * Ownership: conf_load() gives a reference to a struct conf to the caller, who gives it back with conf_unref().
  * Control thread only.
  */
 #ifndef DAEMON_CONF_H
@@ -51,6 +51,7 @@ enum conf_device_key {
 	CONF_DEVICE_MONITOR,
 	CONF_DEVICE_LABELS,
 	CONF_DEVICE_CONNECT,
+	CONF_DEVICE_TAKEOVER,
 	CONF_DEVICE_KEYS,
 };
 
@@ -74,6 +75,7 @@ struct conf_device {
 	bool phantom[2];
 	int latency_frames; /* CONF_LATENCY_AUTO or 0..CONF_LATENCY_MAX */
 	bool monitor;
+	bool takeover;			 /* play the box even if another host does */
 	char *labels[ETHLINK_CHANNELS];	 /* NULL: none */
 	char *connect[ETHLINK_CHANNELS]; /* full JACK port name; NULL: none */
 	struct conf_where where;	 /* of the section's first line */
@@ -81,6 +83,7 @@ struct conf_device {
 };
 
 struct conf {
+	unsigned refs;
 	enum conf_backend backend;
 	char client_name[CONF_NAME_MAX + 1];
 	char jack_server[64];
@@ -104,7 +107,9 @@ typedef void (*conf_error_fn)(void *data, const char *text);
  * Reports every error, not just the first. 0 and *ret_conf, or -EINVAL (errors were reported) or -ENOMEM.
  */
 int conf_load(const char *path, conf_error_fn error, void *data, struct conf **ret_conf);
-void conf_free(struct conf *conf);
+struct conf *conf_ref(struct conf *conf);
+/* The last one frees it. NULL is allowed. */
+void conf_unref(struct conf *conf);
 
 /* The effective configuration as an INI file that conf_load() would read to the same result. */
 void conf_print(const struct conf *conf, FILE *f);

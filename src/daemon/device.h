@@ -6,6 +6,7 @@
 #ifndef DAEMON_DEVICE_H
 #define DAEMON_DEVICE_H
 
+#include "daemon/hold.h"
 #include "daemon/iface.h"
 #include "daemon/manager.h"
 
@@ -16,47 +17,65 @@ enum device_state {
 	DEVICE_LINK_DOWN,
 	DEVICE_SEARCHING, /* sending, no valid reply yet or any more */
 	DEVICE_ONLINE,
+	DEVICE_TAKEN_OVER, /* another host plays it */
 };
 
 struct device {
 	struct manager *manager;
+	struct conf *conf_owner; /* conf is in it */
 	const struct conf_device *conf;
+	struct conf *
+		next_owner; /* a box of another address: ours as soon as the old one has faded out; NULL: none */
+	const struct conf_device *next;
 	struct iface *iface;
 	struct dac *dac;
-	struct backend_group *group; /* NULL: no ports */
+	struct backend_group *group;
 	uint8_t mac[ETHLINK_MAC_LEN];
 	enum device_state state;
 	bool running; /* what the engine was told */
+	bool vacant;  /* has let go of its old box, and waits for the next one */
+	bool leaving; /* no longer configured: goes when it has faded out */
 	struct policy policy;
 	bool policy_ok;
 	uint32_t rate_hz; /* what the box was last told */
 	struct ethlink_settings want;
+	bool marked;	    /* the box has taken its settings from a frame that was to set it */
+	bool restarting;    /* it has been reset in the middle of the stream: that begins anew */
+	bool unsettled;	    /* restarting: the frame that makes it take its settings again is still to come */
+	int64_t restart_ns; /* the last time */
+	int64_t gain_changed_ns; /* since then the box may hold gains on their way */
+	struct hold hold;
 	int64_t next_probe_ns;
 	int64_t last_probe_ns;
 	int64_t last_good_ns; /* last reply with our settings; 0: none */
 	int64_t searching_since_ns;
 	bool said_silent;
+	bool said_taken;
 	uint64_t probes;
 	uint64_t replies;
-	uint64_t bad_replies;	      /* with other settings than ours */
+	uint64_t bad_replies; /* with other settings than ours */
 };
 
-int device_new(
-	struct manager *m, const struct conf_device *conf, struct iface *iface, struct device **ret_device);
+#define device_log(d, level, fmt, ...)                                                                       \
+	log_about(level, (d)->conf->name, (d)->conf->interface, "%s: " fmt, (d)->conf->name, ##__VA_ARGS__)
+
+/* Its ports are there, or soon will be, from now on. 0 or -errno. */
+int device_new(struct manager *m, struct conf *owner, const struct conf_device *conf, struct iface *iface,
+	struct device **ret_device);
 void device_free(struct device *d);
 
-/* Registers or forgets the ports; the server was joined or has gone. 0 or -errno. */
-int device_add_ports(struct device *d);
-void device_ports_gone(struct device *d);
-
-/* Rate, period or interface may be others than before. */
+/* The configuration has changed. What can be changed while it plays is; another box is faded in after the old one. */
+void device_configure(struct device *d, struct conf *owner, const struct conf_device *conf);
+/* Rate, period or what streams are made of may be others than before. */
 void device_format_changed(struct device *d);
 /* Looks at everything, sends a probe if one is due, starts or stops the stream. */
 void device_update(struct device *d, int64_t now);
 /* Tells the engine to stop; the fade takes a moment: see device_idle(). */
 void device_park(struct device *d);
 bool device_idle(const struct device *d);
-/* A frame with this box's MAC as source came in. */
+/* The link is back, or a sign of the box was seen: it is asked at once. */
+void device_seen(struct device *d, int64_t now);
+/* An ETHlink frame with this box's MAC as source came in for this host. */
 void device_received(struct device *d, const struct ethlink_frame *frame, size_t len, int64_t now);
 
 const char *device_state_to_string(enum device_state state);

@@ -2,6 +2,7 @@
 
 #include "daemon/device.h"
 #include "net/pktring.h"
+#include "net/watch.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,7 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RX_SLOTS 512
+/* At 100,000 frames a second, which nobody should send, this thread may be late by 40 ms. */
+#define RX_SLOTS 4096
+/* A ring has room for devices that are added later, in steps of so many. */
+#define SPARE_DEVICES 8
 #define RETRY_NS (2 * NSEC_PER_SEC)
 /* Frames taken in one go, so that a flood does not keep the loop from its other work. */
 #define RX_BATCH 256
@@ -41,7 +45,15 @@ static void close_ring(struct iface *iface)
 		return;
 	}
 	iface->rx_source = sd_event_source_disable_unref(iface->rx_source);
+	iface->watch_source = sd_event_source_disable_unref(iface->watch_source);
+	watch_free(iface->watch);
+	iface->watch = NULL;
 	iface->parking = false;
+	for (unsigned i = 0; i < iface->manager->n_devices; i++) {
+		if (iface->manager->devices[i]->iface == iface) {
+			hold_release(&iface->manager->devices[i]->hold);
+		}
+	}
 	if (engine_wire_set_ring(iface->wire, NULL, false, 0, 0, NULL) >= 0) {
 		iface->ring = NULL;
 	}
@@ -79,11 +91,30 @@ static struct device *device_of(struct iface *iface, const uint8_t *mac)
 	return NULL;
 }
 
+static void receive_frame(struct iface *iface, const uint8_t *data, size_t len, int64_t now)
+{
+	struct ethlink_frame frame;
+	struct device *device;
+
+	if (ethlink_decode(data, len, &frame) < 0) {
+		iface->frames_ignored++;
+		return;
+	}
+	device = device_of(iface, frame.src);
+	if (device) {
+		device_received(device, &frame, len, now);
+		return;
+	}
+	iface->frames_ignored++;
+	device = device_of(iface, frame.dst);
+	if (device && memcmp(frame.src, iface->ring_mac, ETHLINK_MAC_LEN) != 0) {
+		hold_frame(device, frame.src, len == ETHLINK_FRAME_LEN, now);
+	}
+}
+
 static void receive(struct iface *iface, int64_t now)
 {
-	for (unsigned i = 0; i < RX_BATCH; i++) {
-		struct ethlink_frame frame;
-		struct device *device;
+	for (unsigned i = 0; i < RX_BATCH && iface->ring; i++) {
 		const uint8_t *data;
 		size_t len;
 
@@ -91,17 +122,38 @@ static void receive(struct iface *iface, int64_t now)
 		if (!data) {
 			return;
 		}
-		device = NULL;
-		if (ethlink_decode(data, len, &frame) >= 0) {
-			device = device_of(iface, frame.src);
-		}
-		if (device) {
-			device_received(device, &frame, len, now);
-		} else {
-			iface->frames_ignored++;
-		}
+		receive_frame(iface, data, len, now);
 		pktring_rx_done(iface->ring);
 	}
+}
+
+static int on_watch(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct iface *iface = data;
+	int64_t now = now_ns();
+
+	for (unsigned i = 0; i < RX_BATCH; i++) {
+		uint8_t frame[WATCH_FRAME_MAX];
+		ssize_t n = watch_receive(iface->watch, frame);
+		struct device *device;
+		struct claim claim;
+
+		if (n < 0) {
+			return 0;
+		}
+		if (claim_decode(frame, (size_t)n, &claim) >= 0) {
+			device = device_of(iface, claim.box);
+			if (device) {
+				hold_claim(device, &claim, now);
+			}
+		} else if ((size_t)n >= ETHLINK_OFF_TYPE) {
+			device = device_of(iface, frame + ETHLINK_OFF_SRC);
+			if (device) {
+				device_seen(device, now);
+			}
+		}
+	}
+	return 0;
 }
 
 static int on_rx(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -157,29 +209,65 @@ static void say_open_error(struct iface *iface, const struct pktring_error *erro
 	switch (error->error) {
 	case EPERM:
 	case EACCES:
-		log_error("%s: no permission for raw sockets: ethlinkd needs the capability CAP_NET_RAW. "
-			  "Grant it with: "
-			  "sudo setcap cap_net_raw+ep %s",
-			iface->name, exe);
+		iface_log(iface, LOG_ERROR,
+			"no permission for raw sockets: ethlinkd needs the capability CAP_NET_RAW. Grant it "
+			"with: sudo setcap cap_net_raw+ep %s",
+			exe);
 		break;
 	case ENOMEM:
 	case ENOBUFS:
-		log_error("%s: not enough memory for a packet ring of %u devices (%s); trying again",
-			iface->name, iface->ring_devices, error->call);
+		iface_log(iface, LOG_ERROR,
+			"not enough memory for a packet ring of %u devices (%s); trying again",
+			iface->ring_devices, error->call);
 		break;
 	default:
-		log_error("%s: cannot open a packet ring: %s: %s; trying again", iface->name, error->call,
+		iface_log(iface, LOG_ERROR, "cannot open a packet ring: %s: %s; trying again", error->call,
 			strerror(error->error));
 		break;
 	}
 }
 
+/* Without it everything works but what other ethlinkds say, and a box is found some seconds later. */
+static void open_watch(struct iface *iface)
+{
+	int r = watch_new(iface->link.ifindex, CLAIM_ETHERTYPE, &iface->watch);
+
+	if (r >= 0) {
+		r = sd_event_add_io(iface->manager->event, &iface->watch_source, watch_fd(iface->watch),
+			EPOLLIN, on_watch, iface);
+	}
+	if (r < 0) {
+		watch_free(iface->watch);
+		iface->watch = NULL;
+		iface_log(iface, LOG_WARNING, "cannot listen for other hosts: %s", strerror(-r));
+	}
+}
+
+/* What the ring was made for; when that is no longer what is wanted, another is made. */
+static void note_ring(struct iface *iface, struct pktring *ring, const struct pktring_config *config,
+	const struct policy *policy, unsigned room)
+{
+	iface->ring = ring;
+	iface->ring_ifindex = iface->link.ifindex;
+	if (memcmp(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac)) != 0) {
+		memcpy(iface->old_mac, iface->ring_mac, sizeof(iface->old_mac));
+		memcpy(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac));
+	}
+	iface->ring_bypass = config->qdisc_bypass;
+	iface->ring_priority = config->socket_priority;
+	iface->ring_policy = *policy;
+	iface->ring_devices = room;
+	iface->said_error = 0;
+	iface->next_open_ns = 0;
+}
+
 static void open_ring(struct iface *iface, const struct policy *policy, unsigned devices, int64_t now)
 {
 	struct manager *m = iface->manager;
+	unsigned room = (devices + SPARE_DEVICES - 1) / SPARE_DEVICES * SPARE_DEVICES;
 	struct pktring_config config = {
 		.ifindex = iface->link.ifindex,
-		.tx_slots = policy->slots * devices,
+		.tx_slots = policy->slots * room,
 		.rx_slots = RX_SLOTS,
 		.qdisc_bypass = m->conf->qdisc_bypass,
 		.socket_priority = m->conf->socket_priority,
@@ -199,6 +287,9 @@ static void open_ring(struct iface *iface, const struct policy *policy, unsigned
 	r = engine_wire_set_ring(iface->wire, ring, policy->paced, policy->burst_blocks,
 		MAX(m->info.rt_priority - 1, 0), &realtime);
 	if (r >= 0) {
+		/* The one before, if there is one, is the engine's to close. */
+		iface->rx_source = sd_event_source_disable_unref(iface->rx_source);
+		iface->ring = NULL;
 		r = sd_event_add_io(m->event, &iface->rx_source, pktring_rx_fd(ring), EPOLLIN, on_rx, iface);
 		if (r < 0) {
 			(void)engine_wire_set_ring(iface->wire, NULL, false, 0, 0, NULL);
@@ -207,31 +298,61 @@ static void open_ring(struct iface *iface, const struct policy *policy, unsigned
 		pktring_free(ring);
 	}
 	if (r < 0) {
-		log_error("%s: cannot set up sending: %s; trying again", iface->name, strerror(-r));
+		iface_log(iface, LOG_ERROR, "cannot set up sending: %s; trying again", strerror(-r));
 		return;
 	}
 	if (!realtime && m->info.rt_priority > 0) {
-		log_warning("%s: the thread that spreads long periods got no realtime priority; raise the "
-			    "rtprio limit",
-			iface->name);
+		iface_log(iface, LOG_WARNING,
+			"the thread that spreads long periods got no realtime priority; raise the rtprio "
+			"limit");
 	}
-	iface->ring = ring;
-	iface->ring_ifindex = iface->link.ifindex;
-	memcpy(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac));
-	iface->ring_policy = *policy;
-	iface->ring_devices = devices;
-	iface->said_error = 0;
-	log_debug("%s: packet ring with %u transmit slots for %u devices%s", iface->name,
+	note_ring(iface, ring, &config, policy, room);
+	if (!iface->watch) {
+		open_watch(iface);
+	}
+	iface_log(iface, LOG_DEBUG, "packet ring with %u transmit slots for %u devices%s",
 		pktring_tx_slots(ring), devices, policy->paced ? ", paced" : "");
+}
+
+static bool is_idle(const struct iface *iface)
+{
+	const struct manager *m = iface->manager;
+
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		if (m->devices[i]->iface == iface && !device_idle(m->devices[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_bound_right(const struct iface *iface)
+{
+	return iface->ring_ifindex == iface->link.ifindex &&
+	       memcmp(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac)) == 0;
 }
 
 static bool ring_fits(const struct iface *iface, const struct policy *policy, unsigned devices)
 {
-	return iface->ring_ifindex == iface->link.ifindex &&
-	       memcmp(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac)) == 0 &&
-	       iface->ring_policy.paced == policy->paced &&
-	       (!policy->paced || iface->ring_policy.burst_blocks == policy->burst_blocks) &&
-	       iface->ring_policy.slots * iface->ring_devices >= policy->slots * devices;
+	const struct conf *conf = iface->manager->conf;
+
+	if (!is_bound_right(iface) || iface->ring_bypass != conf->qdisc_bypass ||
+		iface->ring_priority != conf->socket_priority ||
+		iface->ring_policy.slots * iface->ring_devices < policy->slots * devices) {
+		return false;
+	}
+	/* A pacer that is no longer needed does no harm, and its end would disturb who plays. */
+	return iface->ring_policy.paced == policy->paced || (iface->ring_policy.paced && !is_idle(iface));
+}
+
+/* How much may go at once is the one thing about a ring that can just be changed. */
+static void fit_burst(struct iface *iface, const struct policy *policy)
+{
+	if (iface->ring_policy.paced && policy->paced &&
+		iface->ring_policy.burst_blocks != policy->burst_blocks &&
+		engine_wire_set_burst(iface->wire, policy->burst_blocks) >= 0) {
+		iface->ring_policy.burst_blocks = policy->burst_blocks;
+	}
 }
 
 /* True once nothing of ours is on its way through the ring. */
@@ -249,6 +370,56 @@ static bool park_devices(struct iface *iface)
 	return idle;
 }
 
+/* While one of its boxes is looked for, anything that comes from that box is of interest. */
+static void update_watch(struct iface *iface)
+{
+	struct manager *m = iface->manager;
+	bool searching = false;
+
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		searching = searching ||
+			    (m->devices[i]->iface == iface && m->devices[i]->state == DEVICE_SEARCHING);
+	}
+	if (iface->watch) {
+		(void)watch_set_boxes(iface->watch, searching);
+	}
+}
+
+static void count_drops(struct iface *iface)
+{
+	unsigned drops = pktring_rx_drops(iface->ring);
+
+	iface->rx_drops += drops;
+	if (drops > 0 && !iface->dropping) {
+		iface_log(iface, LOG_WARNING,
+			"more frames with the boxes' EtherType come in than can be looked at: is there a "
+			"loop in the "
+			"network, or somebody who floods it?");
+	}
+	iface->dropping = drops > 0;
+}
+
+bool iface_unused(const struct iface *iface)
+{
+	const struct manager *m = iface->manager;
+
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		if (m->devices[i]->iface == iface) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * A larger ring, one with other options, or one with a pacer can take over between two cycles: all that went into the
+ * old one has been handed to the kernel. What a pacer holds back has not.
+ */
+static bool can_swap(const struct iface *iface)
+{
+	return is_bound_right(iface) && !iface->ring_policy.paced;
+}
+
 void iface_update(struct iface *iface, int64_t now)
 {
 	struct policy policy;
@@ -261,7 +432,12 @@ void iface_update(struct iface *iface, int64_t now)
 	if (!needed(iface, &policy, &devices)) {
 		return; /* no server, or nothing that it runs at; the ring can stay for when it is back */
 	}
-	if (iface->ring && !ring_fits(iface, &policy, devices)) {
+	if (iface->ring && !ring_fits(iface, &policy, devices) && can_swap(iface)) {
+		if (now >= iface->next_open_ns) {
+			receive(iface, now);
+			open_ring(iface, &policy, devices, now);
+		}
+	} else if (iface->ring && !ring_fits(iface, &policy, devices)) {
 		bool idle = park_devices(iface) && !engine_wire_busy(iface->wire);
 
 		/* A ring whose interface is gone sends nothing any more: no need to wait for the fade. */
@@ -277,35 +453,53 @@ void iface_update(struct iface *iface, int64_t now)
 		open_ring(iface, &policy, devices, now);
 	}
 	if (iface->ring) {
-		iface->rx_drops += pktring_rx_drops(iface->ring);
+		fit_burst(iface, &policy);
+		count_drops(iface);
+		update_watch(iface);
 	}
 }
 
 void iface_link_changed(struct iface *iface, const struct link_info *info)
 {
-	iface->seen = true;
+	bool carrier = iface->link.carrier;
+
 	if (info->removed) {
 		/* Of a renamed or replaced interface only the news about the one that we know counts. */
 		if (info->ifindex == iface->link.ifindex) {
-			memset(&iface->link, 0, sizeof(iface->link));
-			log_warning("%s: the interface is gone; waiting for it to come back", iface->name);
-			iface->said_missing = true;
+			iface_link_gone(iface);
 		}
 		return;
+	}
+	if (info->dump != 0) {
+		iface->seen_dump = info->dump;
 	}
 	if (!info->ethernet) {
 		if (iface->said_error != ENOTSUP) {
 			iface->said_error = ENOTSUP;
-			log_error(
-				"%s: not an Ethernet interface; name the one that the boxes are connected to",
-				iface->name);
+			iface_log(iface, LOG_ERROR,
+				"not an Ethernet interface; name the one that the boxes are connected to");
 		}
 		return;
 	}
 	if (iface->link.ifindex == 0 && iface->said_missing) {
-		log_info("%s: the interface is there", iface->name);
+		iface_log(iface, LOG_INFO, "the interface is there");
 		iface->said_missing = false;
 	}
 	iface->link = *info;
 	iface->next_open_ns = 0;
+	if (info->carrier && !carrier) {
+		iface_log(iface, LOG_DEBUG, "the link is up");
+	}
+}
+
+void iface_link_gone(struct iface *iface)
+{
+	if (iface->link.ifindex != 0) {
+		iface_log(iface, LOG_WARNING, "the interface is gone; waiting for it to come back");
+	} else if (!iface->said_missing) {
+		iface_log(iface, LOG_WARNING,
+			"there is no such interface; waiting for it (ip link shows those that there are)");
+	}
+	memset(&iface->link, 0, sizeof(iface->link));
+	iface->said_missing = true;
 }

@@ -18,17 +18,26 @@ struct iface {
 	struct pktring *ring; /* the wire's; NULL: closed */
 	int ring_ifindex;     /* what the ring is bound to */
 	uint8_t ring_mac[6];
+	uint8_t old_mac[6]; /* ring_mac of the ring before */
+	bool ring_bypass;   /* what the ring was made with */
+	int ring_priority;
 	struct policy ring_policy; /* what the ring was made for */
 	unsigned ring_devices;
 	sd_event_source *rx_source;
+	struct watch *watch; /* beside the ring, as long as that is open; NULL: none */
+	sd_event_source *watch_source;
 	bool parking;	      /* the ring is to be replaced: devices fade out and stay quiet */
-	bool seen;	      /* named by the dump that runs */
+	uint32_t seen_dump;   /* the last dump that named it */
+	bool dropping;	      /* the receive ring overran not long ago */
 	int64_t next_open_ns; /* after a failure: not before */
 	int said_error;	      /* the errno that is in the log already */
 	bool said_missing;
 	uint64_t frames_ignored; /* received, but wrong in length or of no box of ours */
-	uint64_t rx_drops;
+	uint64_t rx_drops;	 /* frames that came too fast to be looked at */
 };
+
+#define iface_log(iface, level, fmt, ...)                                                                    \
+	log_about(level, NULL, (iface)->name, "%s: " fmt, (iface)->name, ##__VA_ARGS__)
 
 int iface_new(struct manager *m, const char *name, struct iface **ret_iface);
 void iface_free(struct iface *iface);
@@ -36,6 +45,10 @@ struct iface *iface_find(struct manager *m, const char *name);
 
 /* The link monitor's word about an interface. */
 void iface_link_changed(struct iface *iface, const struct link_info *info);
+/* It is not among the interfaces of this machine (any more). */
+void iface_link_gone(struct iface *iface);
+/* No device is on it. */
+bool iface_unused(const struct iface *iface);
 /* Opens, remakes or closes the ring as needed; devices on it are parked first. Call again from each tick. */
 void iface_update(struct iface *iface, int64_t now);
 

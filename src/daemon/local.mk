@@ -11,12 +11,26 @@ libdaemon_a_SOURCES = \
 	src/daemon/conf-values.c \
 	src/daemon/conf.c \
 	src/daemon/conf.h \
+	src/daemon/device-conf.c \
+	src/daemon/device-internal.h \
 	src/daemon/device.c \
 	src/daemon/device.h \
+	src/daemon/folder.c \
+	src/daemon/folder.h \
+	src/daemon/health.c \
+	src/daemon/hold.c \
+	src/daemon/hold.h \
 	src/daemon/iface.c \
 	src/daemon/iface.h \
+	src/daemon/journal.c \
+	src/daemon/journal.h \
 	src/daemon/manager.c \
-	src/daemon/manager.h
+	src/daemon/manager.h \
+	src/daemon/patch.c \
+	src/daemon/patch.h \
+	src/daemon/reload.c \
+	src/daemon/source.c \
+	src/daemon/source.h
 
 sbin_PROGRAMS += ethlinkd
 ethlinkd_SOURCES = src/daemon/main.c

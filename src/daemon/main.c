@@ -1,6 +1,7 @@
 #include "base/util.h"
-#include "daemon/conf.h"
+#include "daemon/journal.h"
 #include "daemon/manager.h"
+#include "daemon/source.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,17 +12,15 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 #define DEFAULT_CONF SYSCONFDIR "/ethlinkd/ethlinkd.conf"
 #define EXIT_USAGE 2
 
 struct options {
-	const char *conf_path;
+	struct source source;
 	bool check_config;
-	int backend;   /* -1: as configured */
-	int log_level; /* -1: as configured */
 };
 
 static void usage(FILE *f)
@@ -73,14 +72,14 @@ static int parse_options(int argc, char **argv, struct options *o)
 	while ((opt = getopt_long(argc, argv, "c:h", longs, NULL)) >= 0) {
 		switch (opt) {
 		case 'c':
-			o->conf_path = optarg;
+			o->source.path = optarg;
 			break;
 		case 'C':
 			o->check_config = true;
 			break;
 		case 'b':
-			o->backend = parse_backend(optarg);
-			if (o->backend < 0) {
+			o->source.backend = parse_backend(optarg);
+			if (o->source.backend < 0) {
 				fprintf(stderr, "ethlinkd: --backend=%s: use auto, jack or pipewire\n",
 					optarg);
 				return EXIT_USAGE;
@@ -94,7 +93,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 					optarg);
 				return EXIT_USAGE;
 			}
-			o->log_level = (int)level;
+			o->source.log_level = (int)level;
 			break;
 		case 'V':
 			printf("ethlinkd %s\n", PACKAGE_VERSION);
@@ -114,65 +113,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-static void report_conf_error(void *data, const char *text)
+static void say_conf_error(void *data, const char *text)
 {
-	unsigned *count = data;
-
-	(*count)++;
 	log_error("%s", text);
-}
-
-/* What the file may say, but this version cannot do. */
-static unsigned check_abilities(const struct conf *conf)
-{
-	unsigned errors = 0;
-
-	if (conf->backend == CONF_BACKEND_PIPEWIRE) {
-		const struct conf_where *where = &conf->where_key[CONF_DAEMON_BACKEND];
-
-		log_error("%s:%d: backend: this version has no PipeWire backend; use jack or auto (under "
-			  "PipeWire, start "
-			  "ethlinkd with pw-jack)",
-			where->file ? where->file : "command line", MAX(where->line, 0));
-		errors++;
-	}
-	for (unsigned i = 0; i < conf->n_devices; i++) {
-		const struct conf_device *d = &conf->devices[i];
-
-		if (d->model != ETHLINK_DAC8) {
-			log_error("%s:%d: model: [device %s] is an adc8; this version drives dac8 only",
-				d->where_key[CONF_DEVICE_MODEL].file, d->where_key[CONF_DEVICE_MODEL].line,
-				d->name);
-			errors++;
-		}
-	}
-	return errors;
-}
-
-static int load_conf(const struct options *o, struct conf **ret_conf)
-{
-	unsigned errors = 0;
-	int r = conf_load(o->conf_path, report_conf_error, &errors, ret_conf);
-
-	if (r < 0) {
-		if (errors == 0) {
-			log_error("%s: %s", o->conf_path, strerror(-r));
-		}
-		return r;
-	}
-	if (o->backend >= 0) {
-		(*ret_conf)->backend = (enum conf_backend)o->backend;
-		(*ret_conf)->where_key[CONF_DAEMON_BACKEND] = (struct conf_where){NULL, CONF_COMMAND_LINE};
-	}
-	if (o->log_level >= 0) {
-		(*ret_conf)->log_level = (enum log_level)o->log_level;
-		(*ret_conf)->where_key[CONF_DAEMON_LOG_LEVEL] = (struct conf_where){NULL, CONF_COMMAND_LINE};
-	}
-	if (check_abilities(*ret_conf) > 0) {
-		conf_free(*ret_conf);
-		return -EINVAL;
-	}
-	return 0;
 }
 
 /*
@@ -188,43 +131,78 @@ static void lock_memory(void)
 	}
 }
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
+/*
+ * A system service has a runtime folder of its own, but no session that would name its user's; the audio server of that
+ * user has its socket there. At boot the folder may come later than we.
+ */
+static void find_runtime_folder(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/run/user/%u", (unsigned)geteuid());
+	if (getenv("RUNTIME_DIRECTORY") && !getenv("XDG_RUNTIME_DIR")) {
+		setenv("XDG_RUNTIME_DIR", path, 1);
+	}
+}
+
+static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
 {
 	log_info("%s: fading out and ending", si->ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
-	(void)sd_notify(0, "STOPPING=1");
 	manager_stop(data);
 	return 0;
 }
 
-static int run(struct conf *conf)
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
 {
-	struct manager *m = NULL;
-	sd_event *event = NULL;
+	(void)manager_reload(data, NULL, NULL);
+	return 0;
+}
+
+static void block_signals(void)
+{
 	sigset_t set;
-	int r;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	/* Before any library starts a thread: all of them inherit it. */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(const struct source *source, struct conf *conf)
+{
+	struct manager *m = NULL;
+	sd_event *event = NULL;
+	int r;
+
 	lock_memory();
 	r = sd_event_default(&event);
 	if (r < 0) {
 		log_error("cannot make an event loop: %s", strerror(-r));
-		conf_free(conf);
+		conf_unref(conf);
 		return EXIT_FAILURE;
 	}
-	r = manager_new(event, conf, &m);
-	r = r < 0 ? r : sd_event_add_signal(event, NULL, SIGTERM, on_signal, m);
-	r = r < 0 ? r : sd_event_add_signal(event, NULL, SIGINT, on_signal, m);
+	r = manager_new(event, source, conf, &m);
+	r = r < 0 ? r : sd_event_add_signal(event, NULL, SIGTERM, on_end_signal, m);
+	r = r < 0 ? r : sd_event_add_signal(event, NULL, SIGINT, on_end_signal, m);
+	r = r < 0 ? r : sd_event_add_signal(event, NULL, SIGHUP, on_reload_signal, m);
 	if (r >= 0) {
-		(void)sd_notify(0, "READY=1");
+		manager_ready(m);
 		r = sd_event_loop(event);
 		if (r < 0) {
 			log_error("the event loop failed: %s", strerror(-r));
 		}
+	}
+	/* What was left out so far is said now or never. */
+	log_limit_repeats(false);
+	if (m && !manager_is_off(m)) {
+		/* Its thread may come back at any time and look at what would be freed here. */
+		log_warning("the audio server does not let go; ending without it");
+		manager_abandon(m);
+		fflush(NULL);
+		_exit(r < 0 ? EXIT_FAILURE : r);
 	}
 	manager_free(m);
 	sd_event_unref(event);
@@ -233,7 +211,7 @@ static int run(struct conf *conf)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.conf_path = DEFAULT_CONF, .backend = -1, .log_level = -1};
+	struct options o = {.source = {.path = DEFAULT_CONF, .backend = -1, .log_level = -1}};
 	struct conf *conf = NULL;
 	int r;
 
@@ -242,17 +220,23 @@ int main(int argc, char **argv)
 	if (r >= 0) {
 		return r;
 	}
-	if (load_conf(&o, &conf) < 0) {
+	if (!o.check_config) {
+		/* A reload that comes early waits until there is somebody to do it. */
+		block_signals();
+		journal_begin();
+		find_runtime_folder();
+	}
+	if (source_load(&o.source, say_conf_error, NULL, &conf) < 0) {
 		return EX_CONFIG;
 	}
-	log_set_level(conf->log_level);
 	if (o.check_config) {
 		conf_print(conf, stdout);
-		conf_free(conf);
+		conf_unref(conf);
 		return EXIT_SUCCESS;
 	}
+	log_set_level(conf->log_level);
 	if (conf->n_devices == 0) {
-		log_warning("%s has no [device …] section: there is nothing to do yet", o.conf_path);
+		log_warning("%s has no [device …] section: there is nothing to do yet", o.source.path);
 	}
-	return run(conf);
+	return run(&o.source, conf);
 }

@@ -3,6 +3,7 @@
 #include "daemon/bus.h"
 #include "daemon/device.h"
 #include "daemon/iface.h"
+#include "daemon/patch.h"
 #include "engine/policy.h"
 #include "net/link.h"
 
@@ -15,9 +16,10 @@
 
 #define TICK_NS (100 * NSEC_PER_MSEC)
 #define TICK_HURRY_NS (5 * NSEC_PER_MSEC)
-#define OPEN_RETRY_NS (500 * NSEC_PER_MSEC)
 /* Fades and the silence behind them, at the longest period and fade. */
 #define STOP_NS (1500 * NSEC_PER_MSEC)
+/* How long the audio server may then take to let us go. */
+#define LEAVE_NS (2 * NSEC_PER_SEC)
 
 static void set_tick(struct manager *m, int64_t delay_ns)
 {
@@ -52,8 +54,7 @@ static void say_open_error(struct manager *m, int error)
 		log_notice("no JACK server \"%s\" is running for this user; waiting for one", server_name(m));
 	} else if (error == -EEXIST) {
 		log_error("JACK server \"%s\" has a client \"%s\" already: is another ethlinkd running? Set "
-			  "client-name to "
-			  "another name; trying again",
+			  "client-name to another name; trying again",
 			server_name(m), m->conf->client_name);
 	} else {
 		log_error("JACK server \"%s\" does not let us in: %s; trying again", server_name(m),
@@ -65,7 +66,6 @@ static void format_changed(struct manager *m)
 {
 	struct policy policy;
 
-	backend_get_info(m->backend, &m->info);
 	if (policy_make(m->info.period_frames, m->info.rate_hz, POLICY_LATENCY_AUTO, &policy) < 0) {
 		log_warning("the JACK server runs at %u Hz with periods of %u frames; boxes take 44100, "
 			    "48000, 88200 and "
@@ -78,60 +78,71 @@ static void format_changed(struct manager *m)
 	}
 }
 
-static int join(struct manager *m)
+static void joined(struct manager *m)
 {
-	int r;
-
-	backend_get_info(m->backend, &m->info);
-	for (unsigned i = 0; i < m->n_devices; i++) {
-		r = device_add_ports(m->devices[i]);
-		if (r < 0) {
-			log_error(
-				"%s: cannot register its ports: %s", m->devices[i]->conf->name, strerror(-r));
-			return r;
-		}
-	}
-	engine_set_running(m->engine, true);
-	r = backend_start(m->backend);
-	if (r < 0) {
-		engine_set_running(m->engine, false);
-		log_error("cannot start processing: %s", backend_last_error(m->backend));
-		return r;
-	}
 	m->connected = true;
 	m->said_waiting = false;
-	format_changed(m);
-	backend_connect(m->backend);
+	m->health.cycles_ns = now_ns();
+	m->health.stalled = false;
 	log_info("joined JACK server \"%s\": %u Hz, periods of %u frames%s", server_name(m), m->info.rate_hz,
 		m->info.period_frames,
 		m->info.rt_priority > 0 ? "" : ", without realtime scheduling: expect dropouts");
-	return 0;
+	format_changed(m);
 }
 
-static void leave(struct manager *m)
+/* The server is lost, or left; callbacks may still run for a moment. */
+static void lost(struct manager *m)
 {
+	if (!m->stopping && !m->rejoin && !m->health.stalled) {
+		log_warning("the JACK server has gone (%s); waiting for it to come back",
+			backend_last_error(m->backend));
+	}
 	m->connected = false;
-	backend_close(m->backend);
-	engine_set_running(m->engine, false);
+	m->said_waiting = true;
 	for (unsigned i = 0; i < m->n_devices; i++) {
-		device_ports_gone(m->devices[i]);
 		device_format_changed(m->devices[i]);
 	}
-	m->next_open_ns = now_ns() + OPEN_RETRY_NS;
 }
 
-static void try_open(struct manager *m, int64_t now)
+/* No callback runs any more. */
+static void left(struct manager *m)
 {
-	int r;
-
-	m->next_open_ns = now + OPEN_RETRY_NS;
-	r = backend_open(m->backend);
-	if (r < 0) {
-		say_open_error(m, r);
+	engine_set_running(m->engine, false);
+	engine_collect(m->engine);
+	if (m->stopping) {
+		(void)sd_event_exit(m->event, 0);
 		return;
 	}
-	if (join(m) < 0) {
-		leave(m);
+	if (m->rejoin) {
+		m->rejoin = false;
+		m->said_waiting = false;
+	}
+	backend_jack_set_names(m->backend, m->conf->client_name, m->conf->jack_server);
+	backend_start(m->backend);
+}
+
+static void server_state(struct manager *m)
+{
+	switch (m->info.state) {
+	case BACKEND_WAITING:
+		if (m->info.error != 0) {
+			say_open_error(m, m->info.error);
+		}
+		break;
+	case BACKEND_READY:
+		engine_set_running(m->engine, true);
+		backend_run(m->backend);
+		break;
+	case BACKEND_JOINED:
+		if (!m->connected) {
+			joined(m);
+		}
+		break;
+	case BACKEND_LEAVING:
+		break;
+	case BACKEND_OFF:
+		left(m);
+		break;
 	}
 }
 
@@ -139,38 +150,46 @@ static int on_backend(sd_event_source *source, int fd, uint32_t revents, void *d
 {
 	struct manager *m = data;
 	unsigned changes = backend_dispatch(m->backend);
+	struct backend_info old = m->info;
 
+	backend_get_info(m->backend, &m->info);
+	if (m->connected && m->info.state != BACKEND_JOINED) {
+		lost(m);
+	}
+	if ((changes & BACKEND_CHANGED_STATE) || m->info.state != old.state) {
+		server_state(m);
+		manager_hurry(m);
+	}
+	if (changes & BACKEND_CHANGED_LINKS) {
+		patch_changed(m);
+	}
 	if (!m->connected) {
 		return 0;
 	}
-	if (changes & BACKEND_CHANGED_GONE) {
-		log_warning("the JACK server has gone (%s); waiting for it to come back",
-			backend_last_error(m->backend));
-		m->said_waiting = true;
-		leave(m);
-		manager_hurry(m);
-		return 0;
-	}
-	if (changes & (BACKEND_CHANGED_PERIOD | BACKEND_CHANGED_RATE)) {
-		struct backend_info old = m->info;
-
-		backend_get_info(m->backend, &m->info);
-		if (old.rate_hz != m->info.rate_hz || old.period_frames != m->info.period_frames) {
-			log_info("the JACK server now runs at %u Hz with periods of %u frames",
-				m->info.rate_hz, m->info.period_frames);
-			format_changed(m);
-		}
+	if (m->info.state == BACKEND_JOINED && old.state == BACKEND_JOINED &&
+		(old.rate_hz != m->info.rate_hz || old.period_frames != m->info.period_frames)) {
+		log_info("the JACK server now runs at %u Hz with periods of %u frames", m->info.rate_hz,
+			m->info.period_frames);
+		format_changed(m);
 	}
 	if (changes & BACKEND_CHANGED_FREEWHEEL) {
-		backend_get_info(m->backend, &m->info);
 		log_info(m->info.freewheel
 				 ? "the JACK server runs freely: silence until it is back in real time"
 				 : "the JACK server is back in real time");
 	}
-	if (changes & BACKEND_CHANGED_PORTS) {
-		backend_connect(m->backend);
-	}
 	return 0;
+}
+
+/* The link is back: whoever is looked for is asked at once. */
+static void see_boxes(struct manager *m, const struct iface *iface)
+{
+	int64_t now = now_ns();
+
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		if (m->devices[i]->iface == iface) {
+			device_seen(m->devices[i], now);
+		}
+	}
 }
 
 static void on_link(void *data, const struct link_info *info)
@@ -181,7 +200,12 @@ static void on_link(void *data, const struct link_info *info)
 		struct iface *iface = m->ifaces[i];
 
 		if (strcmp(iface->name, info->name) == 0) {
+			bool carrier = iface->link.carrier;
+
 			iface_link_changed(iface, info);
+			if (!carrier && iface->link.carrier) {
+				see_boxes(m, iface);
+			}
 		} else if (info->ifindex == iface->link.ifindex) {
 			/* Ours by number, but no longer by name: it was renamed away. */
 			struct link_info gone = *info;
@@ -193,24 +217,16 @@ static void on_link(void *data, const struct link_info *info)
 	manager_hurry(m);
 }
 
-static void on_dump_done(void *data)
+static void on_dump_done(void *data, uint32_t dump)
 {
 	struct manager *m = data;
 
 	for (unsigned i = 0; i < m->n_ifaces; i++) {
-		struct iface *iface = m->ifaces[i];
-
-		if (!iface->seen) {
-			memset(&iface->link, 0, sizeof(iface->link));
-			if (!iface->said_missing) {
-				iface->said_missing = true;
-				log_warning("%s: there is no such interface; waiting for it (ip link shows "
-					    "those that there are)",
-					iface->name);
-			}
+		if (m->ifaces[i]->seen_dump != dump) {
+			iface_link_gone(m->ifaces[i]);
 		}
-		iface->seen = false;
 	}
+	manager_hurry(m);
 }
 
 static int on_links(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -225,31 +241,6 @@ static int on_links(sd_event_source *source, int fd, uint32_t revents, void *dat
 	return 0;
 }
 
-static void tell_systemd(struct manager *m)
-{
-	unsigned online = 0;
-	char *line;
-
-	for (unsigned i = 0; i < m->n_devices; i++) {
-		online += m->devices[i]->state == DEVICE_ONLINE;
-	}
-	if (m->connected) {
-		if (asprintf(&line, "%u of %u boxes online, %u Hz, period %u", online, m->n_devices,
-			    m->info.rate_hz, m->info.period_frames) < 0) {
-			return;
-		}
-	} else if (asprintf(&line, "Waiting for JACK server \"%s\"", server_name(m)) < 0) {
-		return;
-	}
-	if (m->status_line && strcmp(line, m->status_line) == 0) {
-		free(line);
-		return;
-	}
-	(void)sd_notifyf(0, "STATUS=%s", line);
-	free(m->status_line);
-	m->status_line = line;
-}
-
 static bool all_idle(const struct manager *m)
 {
 	for (unsigned i = 0; i < m->n_devices; i++) {
@@ -260,27 +251,49 @@ static bool all_idle(const struct manager *m)
 	return true;
 }
 
+/* Faded out: the server may be left, for another one or for good. */
+static void faded(struct manager *m)
+{
+	for (unsigned i = 0; m->stopping && !m->faded && i < m->n_devices; i++) {
+		if (m->devices[i]->state == DEVICE_ONLINE) {
+			hold_tell(m->devices[i], false);
+		}
+	}
+	m->faded = m->stopping;
+	backend_stop(m->backend);
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct manager *m = data;
 	int64_t now = now_ns();
+	bool fading = m->stopping || m->rejoin;
 
-	set_tick(m, m->stopping ? TICK_HURRY_NS : TICK_NS);
-	if (!m->connected && !m->stopping && now >= m->next_open_ns) {
-		try_open(m, now);
-	}
+	set_tick(m, fading ? TICK_HURRY_NS : TICK_NS);
 	for (unsigned i = 0; i < m->n_ifaces; i++) {
 		iface_update(m->ifaces[i], now);
 	}
-	for (unsigned i = 0; i < m->n_devices; i++) {
+	for (unsigned i = 0; i < m->n_devices && !m->faded; i++) {
 		device_update(m->devices[i], now);
 	}
+	manager_sweep(m);
 	engine_collect(m->engine);
-	tell_systemd(m);
-	if (m->stopping && (all_idle(m) || now >= m->stop_until_ns)) {
+	health_check(m, now);
+	health_say_status(m);
+	patch_save(m, now);
+	if (fading && (all_idle(m) || (m->stopping && now >= m->stop_until_ns))) {
+		faded(m);
+	}
+	if (m->stopping && now >= m->stop_until_ns + LEAVE_NS) {
 		return sd_event_exit(m->event, 0);
 	}
 	return 0;
+}
+
+void manager_ready(struct manager *m)
+{
+	(void)sd_notify(0, "READY=1");
+	health_say_status(m);
 }
 
 void manager_stop(struct manager *m)
@@ -288,47 +301,34 @@ void manager_stop(struct manager *m)
 	if (m->stopping) {
 		return;
 	}
+	(void)sd_notify(0, "STOPPING=1");
 	m->stopping = true;
+	patch_forget(m);
 	m->stop_until_ns = now_ns() + STOP_NS;
+	health_say_status(m);
 	manager_hurry(m);
 }
 
-static int add_devices(struct manager *m)
+void manager_abandon(struct manager *m)
 {
-	m->devices = calloc(MAX(m->conf->n_devices, 1u), sizeof(*m->devices));
-	m->ifaces = calloc(MAX(m->conf->n_devices, 1u), sizeof(*m->ifaces));
-	if (!m->devices || !m->ifaces) {
-		return -ENOMEM;
-	}
-	for (unsigned i = 0; i < m->conf->n_devices; i++) {
-		const struct conf_device *conf = &m->conf->devices[i];
-		struct iface *iface = iface_find(m, conf->interface);
-		int r;
-
-		if (!iface) {
-			r = iface_new(m, conf->interface, &iface);
-			if (r < 0) {
-				log_error("%s: cannot add the interface: %s (at most %u are possible)",
-					conf->interface, strerror(-r), ENGINE_WIRES_MAX);
-				return r;
-			}
-			m->ifaces[m->n_ifaces++] = iface;
-		}
-		r = device_new(m, conf, iface, &m->devices[m->n_devices]);
-		if (r < 0) {
-			log_error("%s: cannot add the device: %s", conf->name, strerror(-r));
-			return r;
-		}
-		m->n_devices++;
-	}
-	return 0;
+	bus_free(m->bus);
+	m->bus = NULL;
 }
 
-static int make_backend(struct manager *m)
+bool manager_is_off(struct manager *m)
+{
+	if (!m->backend) {
+		return true;
+	}
+	backend_get_info(m->backend, &m->info);
+	return m->info.state == BACKEND_OFF;
+}
+
+static int make_backend(struct manager *m, const struct conf *conf)
 {
 #ifdef HAVE_JACK
 	struct backend_callbacks callbacks = {.process_rt = engine_process_rt, .data = m->engine};
-	int r = backend_jack_new(m->conf->client_name, m->conf->jack_server, &callbacks, &m->backend);
+	int r = backend_jack_new(conf->client_name, conf->jack_server, &callbacks, &m->backend);
 
 	if (r < 0) {
 		log_error("cannot set up the JACK backend: %s", strerror(-r));
@@ -340,19 +340,21 @@ static int make_backend(struct manager *m)
 #endif
 }
 
-static int set_up(struct manager *m)
+static int set_up(struct manager *m, struct conf *conf)
 {
 	int r;
 
 	r = engine_new(sample_kernels_best(), &m->engine);
 	if (r < 0) {
+		conf_unref(conf);
 		return r;
 	}
-	r = add_devices(m);
+	r = make_backend(m, conf);
 	if (r < 0) {
+		conf_unref(conf);
 		return r;
 	}
-	r = make_backend(m);
+	r = manager_configure(m, conf);
 	if (r < 0) {
 		return r;
 	}
@@ -370,21 +372,28 @@ static int set_up(struct manager *m)
 		log_error("cannot set up the event loop: %s", strerror(-r));
 		return r;
 	}
-	return bus_new(m, &m->bus);
+	r = bus_new(m, &m->bus);
+	if (r < 0) {
+		return r;
+	}
+	patch_load(m);
+	backend_start(m->backend);
+	return 0;
 }
 
-int manager_new(sd_event *event, struct conf *conf, struct manager **ret_manager)
+int manager_new(sd_event *event, const struct source *source, struct conf *conf, struct manager **ret_manager)
 {
 	struct manager *m = calloc(1, sizeof(*m));
 	int r;
 
 	if (!m) {
-		conf_free(conf);
+		conf_unref(conf);
 		return -ENOMEM;
 	}
 	m->event = sd_event_ref(event);
-	m->conf = conf;
-	r = set_up(m);
+	m->source = *source;
+	health_init(&m->health);
+	r = set_up(m, conf);
 	if (r < 0) {
 		manager_free(m);
 		return r;
@@ -400,22 +409,16 @@ void manager_free(struct manager *m)
 	}
 	bus_free(m->bus);
 	m->tick = sd_event_source_disable_unref(m->tick);
-	if (m->backend && m->connected) {
-		backend_stop(m->backend);
-		leave(m);
-	}
-	for (unsigned i = 0; i < m->n_devices; i++) {
-		device_free(m->devices[i]);
+	while (m->n_devices > 0) {
+		device_free(m->devices[--m->n_devices]);
 	}
 	for (unsigned i = 0; i < m->n_ifaces; i++) {
 		iface_free(m->ifaces[i]);
 	}
-	free(m->devices);
-	free(m->ifaces);
 	backend_free(m->backend);
 	engine_free(m->engine);
 	link_monitor_free(m->links);
-	conf_free(m->conf);
+	conf_unref(m->conf);
 	sd_event_unref(m->event);
 	free(m->status_line);
 	free(m);

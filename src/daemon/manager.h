@@ -9,44 +9,94 @@
 
 #include "backend/backend.h"
 #include "daemon/conf.h"
+#include "daemon/source.h"
 #include "engine/engine.h"
 
 #include <systemd/sd-event.h>
+
+/* While one configuration replaces another, devices and interfaces of both are there. */
+#define MANAGER_DEVICES_MAX (2 * CONF_DEVICES_MAX)
 
 struct bus;
 struct device;
 struct iface;
 struct link_monitor;
 
+/* What has been seen of the realtime thread, for the watchdog. */
+struct health {
+	int64_t watchdog_ns; /* systemd wants to hear from us in less than this; 0: it does not */
+	int64_t fed_ns;
+	uint64_t fed_cycles;
+	uint64_t cycles;   /* callbacks that had ended when it was looked last */
+	int64_t cycles_ns; /* when that number last grew */
+	bool said_stuck;   /* that the server hangs is in the log */
+	bool stalled;	   /* joined, but not called for more than a second */
+};
+
 struct manager {
 	sd_event *event;
+	struct source source;
 	struct conf *conf;
 	struct engine *engine;
 	struct backend *backend;
 	struct link_monitor *links;
 	struct bus *bus;
-	struct iface **ifaces;
+	struct iface *ifaces[MANAGER_DEVICES_MAX];
 	unsigned n_ifaces;
-	struct device **devices;
+	struct device *devices[MANAGER_DEVICES_MAX];
 	unsigned n_devices;
 	sd_event_source *tick;
 	bool connected;		  /* joined to the audio server, callbacks run */
 	bool stopping;		  /* fading out before the end */
+	bool rejoin;		  /* fading out before the audio server is left for another */
 	bool said_waiting;	  /* "waiting for the server" is in the log */
-	struct backend_info info; /* valid while connected */
-	int64_t next_open_ns;
+	bool faded;		  /* stopping, and nothing is sent any more */
+	struct backend_info info; /* rate and period are valid while connected */
+	struct health health;
 	int64_t stop_until_ns;
-	char *status_line; /* what systemd was told last */
+	int64_t links_save_ns; /* when to write the connections down; 0: nothing to write */
+	char *status_line;     /* what systemd was told last */
 };
 
 /* 0 or -errno; what failed is in the log. conf is taken over even on failure. */
-int manager_new(sd_event *event, struct conf *conf, struct manager **ret_manager);
+int manager_new(
+	sd_event *event, const struct source *source, struct conf *conf, struct manager **ret_manager);
+/* Only when manager_is_off(). */
 void manager_free(struct manager *m);
+/* The audio server has let go of us: no callback runs, or will. */
+bool manager_is_off(struct manager *m);
 
-/* Fades everything out, then ends the event loop with status 0. */
+/* Where it is not: takes away what others see of us; nothing can be freed. */
+void manager_abandon(struct manager *m);
+
+/* Tells systemd that we serve. */
+void manager_ready(struct manager *m);
+/* Fades everything out, leaves the audio server, then ends the event loop with status 0. */
 void manager_stop(struct manager *m);
 
 /* Something is about to happen: look again in a few milliseconds, not at the next slow tick. */
 void manager_hurry(struct manager *m);
+
+/* --- reload.c --- */
+
+/*
+ * Reads the configuration anew. If anything in it is wrong, nothing changes; errors are logged and told to error
+ * (may be NULL), each with its file and line. 0 or -errno.
+ */
+int manager_reload(struct manager *m, conf_error_fn error, void *data);
+/* Makes devices and interfaces what this configuration says. The first one, or another; takes it over. */
+int manager_configure(struct manager *m, struct conf *conf);
+/* The interface of this name, made if there is none yet. 0 or -errno. */
+int manager_get_iface(struct manager *m, const char *name, struct iface **ret_iface);
+/* Frees what has faded out and is no longer configured. */
+void manager_sweep(struct manager *m);
+
+/* --- health.c --- */
+
+void health_init(struct health *h);
+/* From each tick: feeds the watchdog, and leaves a server that hangs. */
+void health_check(struct manager *m, int64_t now);
+/* Tells systemd, if it is news, what plays. */
+void health_say_status(struct manager *m);
 
 #endif

@@ -48,6 +48,7 @@ void box_output_start(struct box *b)
 	o->queued = false;
 	o->audio = false;
 	b->counts.zero_blocks_after_audio = 0;
+	pattern_check_silence(&b->pattern);
 	b->gap_count = 0;
 	box_mark(b);
 }
@@ -151,6 +152,9 @@ void box_output_turn(struct box *b)
 		}
 	} else {
 		play_zeros(b);
+	}
+	if (!block.nonzero) {
+		pattern_check_silence(&b->pattern);
 	}
 	if (b->hooks.play) {
 		b->hooks.play(b->hooks.user, b->now_ns, &block);

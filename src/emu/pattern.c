@@ -42,13 +42,14 @@ static enum frame_kind decode_frame(const uint8_t *audio, uint32_t *ret_n)
 
 bool pattern_check_block(struct pattern_check *p, const uint8_t *audio)
 {
-	bool sounds = false, broken = false, other = false;
+	bool sounds = false, broken = false, other = false, silent = false;
 
 	for (unsigned f = 0; f < PATTERN_BLOCK_FRAMES; f++) {
 		uint32_t n = 0;
 		enum frame_kind kind = decode_frame(audio + (size_t)f * PATTERN_CHANNELS * 4, &n);
 
 		if (kind == FRAME_SILENT) {
+			silent = true;
 			continue;
 		}
 		sounds = true;
@@ -67,5 +68,11 @@ bool pattern_check_block(struct pattern_check *p, const uint8_t *audio)
 	p->blocks += sounds;
 	p->garbled += other;
 	p->breaks += broken || other;
+	p->run = broken || other || silent ? 0 : p->run + 1;
 	return !(broken || other);
+}
+
+void pattern_check_silence(struct pattern_check *p)
+{
+	p->run = 0;
 }

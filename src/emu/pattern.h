@@ -33,8 +33,9 @@ struct pattern_check {
 	uint64_t blocks;  /* blocks with any nonzero sample */
 	uint64_t breaks;  /* of those: not the continuation of the one before, or not the pattern at all */
 	uint64_t garbled; /* of those: not the pattern at all */
+	uint64_t run;	  /* whole blocks of the pattern in order, with nothing between them, up to now */
 	bool started;
-	uint32_t next;                      /* number of the sample frame that is due */
+	uint32_t next;			    /* number of the sample frame that is due */
 	uint32_t break_expected, break_got; /* of the newest break by number */
 };
 
@@ -46,5 +47,8 @@ void pattern_check_init(struct pattern_check *p);
  * break.
  */
 bool pattern_check_block(struct pattern_check *p, const uint8_t *audio);
+
+/* Silence was played, or nothing: the run ends, the numbers still have to go on where they stopped. */
+void pattern_check_silence(struct pattern_check *p);
 
 #endif

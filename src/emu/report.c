@@ -113,6 +113,7 @@ static void json_pattern(FILE *f, const struct pattern_check *p)
 	json_u64(f, "pattern_blocks", p->blocks);
 	json_u64(f, "pattern_breaks", p->breaks);
 	json_u64(f, "pattern_garbled", p->garbled);
+	json_u64(f, "pattern_run", p->run);
 	if (p->breaks > p->garbled) {
 		fprintf(f, ",\"pattern_last_break\":{\"expected\":%u,\"got\":%u}", p->break_expected,
 			p->break_got);

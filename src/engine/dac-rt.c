@@ -5,6 +5,10 @@
 
 /* Eight gain changes in one frame would stall the box for longer than it can buffer; one takes it 160 µs. */
 #define GAIN_SPACING_NS 1200000
+/* No box holds audio for so long: after a gap like this it has been silent, and is faded in again. */
+#define STANDSTILL_NS (500 * NSEC_PER_MSEC)
+/* So long frames bear the mark after a change of settings: the box has taken them from one of these by then. */
+#define MARK_NS (50 * NSEC_PER_MSEC)
 /* Silence after a fade-out, so that the box's buffer holds silence when nothing comes any more. */
 #define TAIL_BLOCKS 2
 
@@ -26,6 +30,25 @@ static void publish_gain_rt(struct dac *dac)
 	atomic_store_explicit(&dac->report.gain_now, gains, memory_order_relaxed);
 }
 
+/* A channel is heard only while it is to be, and the box lets it through. */
+static float level_wanted_rt(const struct dac *dac, unsigned k)
+{
+	return dac->now->gain[k] == ETHLINK_GAIN_MUTE ||
+			       dac->header[ETHLINK_OFF_GAIN + k] == ETHLINK_GAIN_MUTE
+		       ? 0.0f
+		       : 1.0f;
+}
+
+static bool is_muting_rt(const struct dac *dac)
+{
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		if (dac->level[k] != 1.0f || level_wanted_rt(dac, k) != 1.0f) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static uint32_t late_blocks_rt(const struct dac_format *format, const struct clock *clock)
 {
 	int64_t block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / format->rate_hz;
@@ -40,11 +63,15 @@ static void start_rt(struct dac *dac, const struct audio_cycle *cycle, const str
 	memcpy(dac->header, dac->now->header, sizeof(dac->header));
 	memcpy(dac->header + ETHLINK_OFF_GAIN, dac->now->gain, ETHLINK_CHANNELS);
 	publish_gain_rt(dac);
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		dac->level[k] = level_wanted_rt(dac, k);
+	}
 	/* A late callback brings the audio late: the cushion is that much smaller, and whole again in the next cycle. */
 	dac->lead = dac->format.lead_blocks - late_blocks_rt(&dac->format, clock);
 	dac->n_partial = 0;
 	dac->fade = 0.0f;
 	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
+	dac->header[ETHLINK_OFF_MARK] = ETHLINK_MARK;
 	dac->gain_changed_ns = cycle->now_ns;
 	dac->shift = 0;
 	dac->owed_ns = 0;
@@ -123,6 +150,11 @@ static uint32_t fade_out_frames_rt(const struct dac *dac, const struct audio_cyc
 	if (dac->expected) {
 		return dac->now->fade_frames;
 	}
+	if (cycle->rate_hz < dac->format.rate_hz) {
+		/* The graph brings less than the box takes: what stands there makes up for it. */
+		most = CLAMP(standing * cycle->rate_hz / (dac->format.rate_hz - cycle->rate_hz),
+			(int64_t)ETHLINK_BLOCK_FRAMES, most);
+	}
 	if (!dac->format.paced) {
 		most = CLAMP(POLICY_ROOM_FRAMES - standing, (int64_t)ETHLINK_BLOCK_FRAMES, most);
 	}
@@ -192,6 +224,8 @@ static void leave_out_rt(struct dac *dac)
 
 uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock)
 {
+	bool was_running;
+
 	dac->now = atomic_load_explicit(&dac->params, memory_order_acquire);
 	dac->sent = 0;
 	dac->full = 0;
@@ -199,13 +233,18 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 	if (!dac->now || !dac->group) {
 		return 0;
 	}
+	if (dac->mode != DAC_IDLE && cycle->now_ns - dac->cycle_ns > STANDSTILL_NS) {
+		dac_abort_rt(dac);
+	}
 	dac->expected = fits_rt(&dac->format, cycle);
+	was_running = dac->mode == DAC_RUNNING;
 	update_mode_rt(dac, cycle, clock);
 	if (dac->mode == DAC_IDLE) {
 		return 0;
 	}
 	if (dac->mode == DAC_RUNNING) {
-		if (clock->lost_ns != 0) {
+		/* What was lost before its start is nothing to a stream. */
+		if (was_running && clock->lost_ns != 0) {
 			plan_shift_rt(dac, clock->lost_ns);
 		}
 		if (dac->shift > 0 && shift_due_rt(dac)) {
@@ -218,6 +257,7 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 		dac->peak[k] = 0.0f;
 	}
 	dac->src_frames = cycle->frames;
+	dac->muting = is_muting_rt(dac);
 	if (dac->mode == DAC_RUNNING && dac->shift < 0 && shift_due_rt(dac)) {
 		leave_out_rt(dac);
 	}
@@ -225,11 +265,23 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 	return dac->blocks;
 }
 
+/* The box mutes at once: what was faded out must have left its queue. */
+static bool may_mute_rt(const struct dac *dac, unsigned k, int64_t due_ns)
+{
+	int64_t queue_ns =
+		(int64_t)ETHLINK_DEPTH_MAX * ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / dac->format.rate_hz;
+
+	return dac->level[k] == 0.0f && due_ns - dac->silent_ns[k] >= queue_ns;
+}
+
 /* One channel at a time, and not before the box has had the time for the last one. */
 static void step_gain_rt(struct dac *dac, int64_t due_ns)
 {
 	uint8_t *gain = dac->header + ETHLINK_OFF_GAIN;
 
+	if (due_ns - dac->gain_changed_ns > MARK_NS) {
+		dac->header[ETHLINK_OFF_MARK] = 0;
+	}
 	if (due_ns - dac->gain_changed_ns < GAIN_SPACING_NS ||
 		memcmp(gain, dac->now->gain, ETHLINK_CHANNELS) == 0) {
 		return;
@@ -237,14 +289,36 @@ static void step_gain_rt(struct dac *dac, int64_t due_ns)
 	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
 		unsigned k = (dac->gain_channel + i) % ETHLINK_CHANNELS;
 
-		if (gain[k] != dac->now->gain[k]) {
+		if (gain[k] != dac->now->gain[k] &&
+			(dac->now->gain[k] != ETHLINK_GAIN_MUTE || may_mute_rt(dac, k, due_ns))) {
 			gain[k] = dac->now->gain[k];
+			dac->header[ETHLINK_OFF_MARK] = ETHLINK_MARK;
 			dac->gain_channel = (k + 1) % ETHLINK_CHANNELS;
-			break;
+			dac->gain_changed_ns = due_ns;
+			publish_gain_rt(dac);
+			return;
 		}
 	}
-	dac->gain_changed_ns = due_ns;
-	publish_gain_rt(dac);
+}
+
+/* Channels on their way to or from a mute, through a ramp; muted ones are silence. */
+static void mute_block_rt(struct dac *dac, const float *src[ETHLINK_CHANNELS], int64_t due_ns)
+{
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		float wanted = level_wanted_rt(dac, k);
+		float step = (wanted > 0.0f ? 1.0f : -1.0f) / (float)dac->now->fade_frames;
+
+		if (dac->level[k] == wanted) {
+			src[k] = wanted > 0.0f ? src[k] : NULL;
+			continue;
+		}
+		for (unsigned i = 0; i < ETHLINK_BLOCK_FRAMES; i++) {
+			dac->level[k] = CLAMP(dac->level[k] + step, 0.0f, 1.0f);
+			dac->scratch[k][i] = src[k] ? src[k][i] * dac->level[k] : 0.0f;
+		}
+		src[k] = dac->scratch[k];
+		dac->silent_ns[k] = due_ns;
+	}
 }
 
 /* The block through the fade, into the scratch block. */
@@ -270,7 +344,7 @@ static void fade_block_rt(struct dac *dac, const float *src[ETHLINK_CHANNELS])
 	}
 }
 
-static void audio_block_rt(struct dac *dac, int32_t *audio)
+static void audio_block_rt(struct dac *dac, int32_t *audio, int64_t due_ns)
 {
 	const float *src[ETHLINK_CHANNELS];
 
@@ -281,6 +355,9 @@ static void audio_block_rt(struct dac *dac, int32_t *audio)
 	}
 	if (dac->fade_step != 0.0f) {
 		fade_block_rt(dac, src);
+	}
+	if (dac->muting) {
+		mute_block_rt(dac, src, due_ns);
 	}
 	dac->kernels->pack(audio, src, ETHLINK_BLOCK_FRAMES, dac->peak);
 }
@@ -308,7 +385,7 @@ void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns)
 	} else {
 		bool silent = faded_out_rt(dac);
 
-		audio_block_rt(dac, audio);
+		audio_block_rt(dac, audio, due_ns);
 		shorten_tail_rt(dac, silent);
 	}
 	dac->blocks--;

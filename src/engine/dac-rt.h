@@ -33,6 +33,9 @@ struct dac {
 	bool expected;	 /* this cycle is of the kind that the params were made for */
 	float fade;	 /* factor of the last sample, 0..1 */
 	float fade_step; /* a sample; 0: no fade under way */
+	float level[ETHLINK_CHANNELS];	     /* factor of each channel's last sample, 0..1: mutes */
+	int64_t silent_ns[ETHLINK_CHANNELS]; /* since when that has been 0 */
+	bool muting;			     /* a channel is muted, or on its way there or back */
 	int64_t gain_changed_ns;
 	uint32_t gain_channel; /* where to look next for a gain to change */
 	uint32_t sent;	       /* frames in this cycle */

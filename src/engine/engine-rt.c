@@ -82,9 +82,15 @@ static uint32_t rows_rt(const struct wire_plan *wire)
  */
 static void fill_paced_rest_rt(const struct wire_plan *wire, const struct audio_cycle *cycle)
 {
-	int64_t block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
 	uint32_t rows = rows_rt(wire);
+	uint32_t rate_hz = cycle->rate_hz;
+	int64_t block_ns;
 
+	/* The boxes still play at the rate of their streams. */
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		rate_hz = wire->dacs[i]->blocks > 0 ? wire->dacs[i]->format.rate_hz : rate_hz;
+	}
+	block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / rate_hz;
 	for (uint32_t row = 0; row < rows; row++) {
 		int64_t due = MAX(wire->pacer->last_due_ns, cycle->now_ns) + block_ns;
 		uint32_t slots = row_rt(wire, due);

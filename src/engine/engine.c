@@ -2,19 +2,11 @@
 #include "engine/pacer-rt.h"
 #include "engine/pacer.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void *zalloc_aligned(size_t size)
-{
-	void *p = aligned_alloc(CACHELINE_SIZE, (size + CACHELINE_SIZE - 1) & ~(size_t)(CACHELINE_SIZE - 1));
-
-	if (p) {
-		memset(p, 0, size);
-	}
-	return p;
-}
 
 /*
  * Frees object once RT cannot know it any more. Where even the note about it cannot be had, the object is
@@ -91,7 +83,7 @@ static int publish_plan(struct engine *engine)
 
 int engine_new(const struct sample_kernels *kernels, struct engine **ret_engine)
 {
-	struct engine *engine = zalloc_aligned(sizeof(*engine));
+	struct engine *engine = mem_zalloc(CACHELINE_SIZE, sizeof(*engine));
 	int r;
 
 	if (!engine) {
@@ -225,6 +217,19 @@ int engine_wire_set_ring(struct wire *wire, struct pktring *ring, bool paced, un
 	return 0;
 }
 
+int engine_wire_set_burst(struct wire *wire, unsigned burst_blocks)
+{
+	unsigned old = wire->burst_blocks;
+	int r;
+
+	wire->burst_blocks = burst_blocks;
+	r = publish_plan(wire->engine);
+	if (r < 0) {
+		wire->burst_blocks = old;
+	}
+	return r;
+}
+
 bool engine_wire_busy(const struct wire *wire)
 {
 	return wire->pacer && pacer_waiting(wire->pacer) > 0;
@@ -237,7 +242,7 @@ int64_t engine_wire_run_pacer(struct wire *wire, int64_t now)
 
 int engine_dac_new(struct engine *engine, struct dac **ret_dac)
 {
-	struct dac *dac = zalloc_aligned(sizeof(*dac));
+	struct dac *dac = mem_zalloc(CACHELINE_SIZE, sizeof(*dac));
 
 	if (!dac) {
 		return -ENOMEM;

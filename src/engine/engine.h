@@ -41,6 +41,8 @@ void engine_wire_free(struct wire *wire);
  */
 int engine_wire_set_ring(struct wire *wire, struct pktring *ring, bool paced, unsigned burst_blocks,
 	int pacer_priority, bool *ret_realtime);
+/* Other burst_blocks for the pacer that is there, from the next cycle on. 0 or -ENOMEM (all stays as it was). */
+int engine_wire_set_burst(struct wire *wire, unsigned burst_blocks);
 /* Frames still wait in the pacer: a ring that is replaced now would cut them off. */
 bool engine_wire_busy(const struct wire *wire);
 /* Runs a pacer that has no thread; see pacer_run_rt(). INT64_MAX without a pacer. */

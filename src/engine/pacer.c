@@ -1,6 +1,8 @@
 #include "engine/pacer.h"
 #include "engine/pacer-rt.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,13 +13,11 @@
 
 int pacer_new(struct pktring *ring, struct pacer **ret_pacer)
 {
-	struct pacer *p = aligned_alloc(
-		CACHELINE_SIZE, (sizeof(*p) + CACHELINE_SIZE - 1) & ~(size_t)(CACHELINE_SIZE - 1));
+	struct pacer *p = mem_zalloc(CACHELINE_SIZE, sizeof(*p));
 
 	if (!p) {
 		return -ENOMEM;
 	}
-	memset(p, 0, sizeof(*p));
 	p->ring = ring;
 	(void)spsc_init(&p->queue, p->chunks, sizeof(p->chunks[0]), PACER_CHUNKS);
 	*ret_pacer = p;

@@ -18,8 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ENGINE_WIRES_MAX 16
-#define ENGINE_DACS_PER_WIRE 32
+/* Twice what a configuration can have: while one replaces another, devices of both are there. */
+#define ENGINE_WIRES_MAX 64
+#define ENGINE_DACS_PER_WIRE 64
 
 struct pktring;
 struct dac;

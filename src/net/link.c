@@ -28,7 +28,6 @@ static int ask_dump(struct link_monitor *m)
 		.nlh.nlmsg_len = sizeof(req),
 		.nlh.nlmsg_type = RTM_GETLINK,
 		.nlh.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-		.nlh.nlmsg_seq = ++m->seq,
 		.ifi.ifi_family = AF_UNSPEC,
 	};
 
@@ -36,6 +35,8 @@ static int ask_dump(struct link_monitor *m)
 		m->dump_again = true;
 		return 0;
 	}
+	m->seq = m->seq == UINT32_MAX ? 1 : m->seq + 1;
+	req.nlh.nlmsg_seq = m->seq;
 	if (send(m->fd, &req, sizeof(req), MSG_NOSIGNAL) < 0) {
 		return -errno;
 	}
@@ -59,6 +60,9 @@ static void parse_link(struct link_monitor *m, const struct nlmsghdr *nlh)
 	/* IFF_RUNNING follows the operational state: up and with a carrier. */
 	info.carrier = info.up && (ifi->ifi_flags & IFF_RUNNING);
 	info.ethernet = ifi->ifi_type == ARPHRD_ETHER;
+	if (nlh->nlmsg_seq == m->seq && (nlh->nlmsg_flags & NLM_F_MULTI)) {
+		info.dump = m->seq;
+	}
 	info.removed = nlh->nlmsg_type == RTM_DELLINK;
 	len = (int)(nlh->nlmsg_len - NLMSG_LENGTH(sizeof(*ifi)));
 	for (rta = IFLA_RTA(ifi); RTA_OK(rta, len); rta = RTA_NEXT(rta, len)) {
@@ -94,7 +98,7 @@ static int parse_message(struct link_monitor *m, const struct nlmsghdr *nlh)
 			return ask_dump(m);
 		}
 		if (m->dump_done) {
-			m->dump_done(m->data);
+			m->dump_done(m->data, m->seq);
 		}
 		return 0;
 	case NLMSG_ERROR: {
@@ -147,6 +151,11 @@ void link_monitor_free(struct link_monitor *m)
 	}
 	close(m->fd);
 	free(m);
+}
+
+int link_monitor_ask(struct link_monitor *m)
+{
+	return ask_dump(m);
 }
 
 int link_monitor_fd(const struct link_monitor *m)

@@ -21,18 +21,22 @@ struct link_info {
 	bool up;       /* set up by the administrator */
 	bool carrier;  /* up, and the cable leads somewhere */
 	bool ethernet; /* ARPHRD_ETHER */
+	uint32_t dump; /* number of the dump that this is part of; 0: news */
 	bool removed;  /* the interface went away; only ifindex and name count */
 };
 
 /* Called for each interface in a dump and for each change; info is valid during the call. */
 typedef void (*link_change_fn)(void *data, const struct link_info *info);
 /* A whole dump has come through: interfaces that it did not name are gone. May be NULL. */
-typedef void (*link_dump_done_fn)(void *data);
+typedef void (*link_dump_done_fn)(void *data, uint32_t dump);
 
 /* Opens the socket and asks for a dump. 0 or -errno. */
 int link_monitor_new(
 	link_change_fn change, link_dump_done_fn dump_done, void *data, struct link_monitor **ret_monitor);
 void link_monitor_free(struct link_monitor *monitor);
+
+/* Asks for a dump: all interfaces are told again. 0 or -errno. */
+int link_monitor_ask(struct link_monitor *monitor);
 
 int link_monitor_fd(const struct link_monitor *monitor);
 

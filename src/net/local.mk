@@ -8,4 +8,6 @@ libnet_a_SOURCES = \
 	src/net/pktring-rt.c \
 	src/net/pktring-rt.h \
 	src/net/pktring.c \
-	src/net/pktring.h
+	src/net/pktring.h \
+	src/net/watch.c \
+	src/net/watch.h

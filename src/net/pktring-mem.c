@@ -1,10 +1,14 @@
 #include "net/pktring-rt.h"
 #include "net/pktring-internal.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* As the kernel's rings begin with a page. */
+#define PAGE 4096
 
 struct mem {
 	pktring_mem_sink_fn sink;
@@ -64,16 +68,6 @@ static const struct pktring_ops mem_ops = {
 	.close = mem_close,
 };
 
-static void *zalloc_aligned(size_t size)
-{
-	void *p = aligned_alloc(4096, (size + 4095) & ~(size_t)4095);
-
-	if (p) {
-		memset(p, 0, size);
-	}
-	return p;
-}
-
 int pktring_open_mem(
 	unsigned tx_slots, unsigned rx_slots, pktring_mem_sink_fn sink, void *data, struct pktring **ret_ring)
 {
@@ -84,8 +78,8 @@ int pktring_open_mem(
 		return -ENOMEM;
 	}
 	ring->ops = &mem_ops;
-	ring->tx = zalloc_aligned((size_t)ring->tx_slots * PKTRING_SLOT_SIZE);
-	ring->rx = zalloc_aligned((size_t)ring->rx_slots * ring->rx_slot_size);
+	ring->tx = mem_zalloc(PAGE, (size_t)ring->tx_slots * PKTRING_SLOT_SIZE);
+	ring->rx = mem_zalloc(PAGE, (size_t)ring->rx_slots * ring->rx_slot_size);
 	ring->impl = mem = calloc(1, sizeof(*mem));
 	if (!ring->tx || !ring->rx || !mem) {
 		pktring_free(ring);

@@ -20,14 +20,18 @@
 #define SEND_BUFFER_BYTES (4 << 20)
 
 /*
- * Frames from boxes: EtherType 0x0802, a source MAC 00:e8:da:c0:… or 00:e8:ad:c0:…, magic "ETH8DAC" or
+ * Frames from boxes, and those that another host sends to a box (a switch that does not know the box, or a bridge,
+ * shows them): EtherType 0x0802, source or destination MAC 00:e8:da:c0:… or 00:e8:ad:c0:…, magic "ETH8DAC" or
  * "ETH8ADC". Nothing else is copied into the ring. Lengths are judged in user space, so that wrong ones
  * are counted.
  */
 static const struct sock_filter box_filter[] = {
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, ETHLINK_OFF_TYPE),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHLINK_ETHERTYPE, 0, 9),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHLINK_ETHERTYPE, 0, 12),
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETHLINK_OFF_SRC),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x00e8dac0, 4, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x00e8adc0, 3, 0),
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETHLINK_OFF_DST),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x00e8dac0, 1, 0),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x00e8adc0, 0, 6),
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETHLINK_OFF_MAGIC),

@@ -1,5 +1,6 @@
 #include "net/pktring-rt.h"
 #include "net/pktring-internal.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,12 +19,11 @@ unsigned pktring_round_slots(unsigned slots, size_t unit, size_t slot_size)
 
 struct pktring *pktring_new(unsigned tx_slots, unsigned rx_slots)
 {
-	struct pktring *ring = aligned_alloc(CACHELINE_SIZE, sizeof(*ring));
+	struct pktring *ring = mem_zalloc(CACHELINE_SIZE, sizeof(*ring));
 
 	if (!ring) {
 		return NULL;
 	}
-	memset(ring, 0, sizeof(*ring));
 	ring->tx_fd = -1;
 	ring->rx_fd = -1;
 	ring->tx_slots = tx_slots;

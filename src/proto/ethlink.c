@@ -213,6 +213,7 @@ int ethlink_decode(const uint8_t *frame, size_t len, struct ethlink_frame *ret)
 		return -EBADMSG;
 	}
 	ret->reserved_len = (size_t)(frame + ETHLINK_OFF_AUDIO - ret->reserved);
+	ret->marked = frame[ETHLINK_OFF_MARK] == ETHLINK_MARK;
 	ret->dst = frame + ETHLINK_OFF_DST;
 	ret->src = frame + ETHLINK_OFF_SRC;
 	ret->settings.rate_code = frame[ETHLINK_OFF_RATE];

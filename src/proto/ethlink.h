@@ -26,6 +26,13 @@
 #define ETHLINK_OFF_PHANTOM 31 /* ADC only */
 #define ETHLINK_OFF_RESERVED_DAC 31
 #define ETHLINK_OFF_RESERVED_ADC 33
+/*
+ * The last reserved byte. A box copies a header's reserved bytes into its reply when it takes settings from it, and
+ * only then: headers that are meant to set a box bear a mark there, so a reply without it says that the box has taken
+ * them from some other frame since, as after a power-cycle in the middle of a stream.
+ */
+#define ETHLINK_OFF_MARK 63
+#define ETHLINK_MARK 0xe1
 #define ETHLINK_OFF_AUDIO 64
 
 #define ETHLINK_MAGIC_LEN 7
@@ -64,6 +71,7 @@ struct ethlink_frame {
 	const uint8_t *src;
 	struct ethlink_settings
 		settings; /* as found: a box may report what nobody may send (0xFA after power-up) */
+	bool marked;	  /* bears ETHLINK_MARK */
 	const uint8_t *reserved;
 	size_t reserved_len;
 	const uint8_t *audio; /* ETHLINK_AUDIO_LEN bytes, or NULL for a header alone */

@@ -81,8 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	free(first);
 	free(second);
-	conf_free(conf);
-	conf_free(again);
+	conf_unref(conf);
+	conf_unref(again);
 	return 0;
 }
 

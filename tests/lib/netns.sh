@@ -4,13 +4,16 @@
 #
 #   nt_begin                     skips (77) without root; makes the namespace; NT_HOST_IF is the daemon's end, NT_BOX_IF the box's
 #   nt_jackd RATE PERIOD         its own JACK server $NT_SERVER, realtime
+#   nt_jackd_end [SIGNAL]        stops it
 #   nt_emu NAME ARG...           ethlink-emu --json ARG... on NT_BOX_IF, ready
 #   nt_config [LINE...]          writes $NT_CONF: [daemon] for this server and interface, then the lines
 #   nt_config_stage              the same with one device, "stage", serial 0
 #   nt_daemon                    ethlinkd -c $NT_CONF, answering
+#   NT_NS, NT_CONF, NT_PROC, NT_RUN, NT_STATE   set before nt_daemon, nt_ctl and the like: of another daemon
 #   nt_ctl ARG..., nt_status JQ-FILTER, nt_wait_state DEVICE STATE [SECONDS]
 #   nt_feed_start ARG..., nt_feed_end SECONDS   jack-feed; its report is in $NT_FEED_JSON
 #   nt_exact NAME CMD...         CMD plays $NT_SOURCE into a box that records $NT_RECORDING: are they equal?
+#                                NT_LOST_BEFORE: what the box had lost before the music, if CMD says so
 #   NT_AS_USER                   what runs the daemon and the JACK clients; empty: root does
 #   nt_ok TEXT, nt_not_ok TEXT, nt_check TEXT CMD..., nt_end
 
@@ -20,11 +23,16 @@ NT_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 BUILD=$(cd "${BUILD:-.}" && pwd) || exit 1
 NT_NS=
+NT_MORE_NS=()
+NT_PROC=ethlinkd
+NT_RUN=
+NT_STATE=
 NT_AS_USER=()
 NT_SPRAY=
 NT_HOST_IF=host0
 NT_BOX_IF=box0
 NT_SERVER=
+NT_SERVER_KILLED=
 NT_CONF=
 NT_FEED_JSON={}
 NT_EMU_JSON={}
@@ -32,6 +40,7 @@ NT_COMPARE_JSON={}
 NT_SOURCE=
 NT_RECORDING=
 NT_XRUNS=0
+NT_LOST_BEFORE=0
 NT_SAID=
 NT_PASSED=0
 NT_FAILED=0
@@ -74,6 +83,8 @@ nt_setup() {
 	procs_begin
 	NT_SERVER=ethlinkd-test-$$
 	NT_CONF=$PROCS_DIR/ethlinkd.conf
+	NT_RUN=$PROCS_DIR/run
+	NT_STATE=$PROCS_DIR/state
 	NT_SOURCE=$PROCS_DIR/source.wav
 	NT_RECORDING=$PROCS_DIR/recording.wav
 	# JACK wants its memory locked; where root may not raise the limit, it warns and goes on.
@@ -81,12 +92,23 @@ nt_setup() {
 	return 0
 }
 
+# An empty namespace in which nobody speaks unasked.
+nt_add_ns() {
+	ip netns add "$1" || return 1
+	ip netns exec "$1" sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2> /dev/null
+	ip -n "$1" link set lo up
+}
+
+# One more beside NT_NS.
+nt_another_ns() {
+	nt_add_ns "$1" && NT_MORE_NS+=("$1")
+}
+
 nt_make_ns() {
 	NT_NS=ethlinkd-$$
-	ip netns add "$NT_NS" || return 1
-	ip netns exec "$NT_NS" sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2> /dev/null
+	nt_add_ns "$NT_NS" || return 1
 	nt_ip link add "$NT_HOST_IF" type veth peer name "$NT_BOX_IF" &&
-		nt_ip link set lo up && nt_ip link set "$NT_HOST_IF" up && nt_ip link set "$NT_BOX_IF" up
+		nt_ip link set "$NT_HOST_IF" up && nt_ip link set "$NT_BOX_IF" up
 }
 
 # Without a namespace (a real interface): in the machine's own.
@@ -100,7 +122,13 @@ nt_ip() {
 
 # Called by procs_end when all processes are gone.
 procs_cleanup() {
-	[ -z "$NT_NS" ] || ip netns del "$NT_NS" 2> /dev/null
+	local ns
+
+	nt_forget_server
+
+	for ns in $NT_NS "${NT_MORE_NS[@]}"; do
+		ip netns del "$ns" 2> /dev/null
+	done
 }
 
 nt_jack_answers() {
@@ -110,8 +138,21 @@ nt_jack_answers() {
 nt_jackd() {
 	JACK_NO_AUDIO_RESERVATION=1 procs_start jackd jackd -n "$NT_SERVER" -R -P 60 -d dummy -r "$1" -p "$2"
 	procs_until 10 "the JACK server" nt_jack_answers || return 1
+	NT_SERVER_KILLED=
 	if ! ps -L -o cls=,rtprio= -p "${PROCS_PID[jackd]}" | grep -q 'FF'; then
 		echo "# no realtime priority for JACK on this machine: xruns are likely"
+	fi
+}
+
+nt_jackd_end() {
+	[ "${1:-}" != KILL ] || NT_SERVER_KILLED=1
+	procs_stop jackd "${1:-TERM}" 2> /dev/null
+}
+
+# JACK knows at most eight servers by name. One that was killed keeps its place until another of that name has ended well.
+nt_forget_server() {
+	if [ -n "$NT_SERVER_KILLED" ]; then
+		nt_jackd 48000 1024 && procs_stop jackd
 	fi
 }
 
@@ -162,7 +203,7 @@ nt_config_stage() {
 }
 
 nt_ctl() {
-	"$NT_CTL" --socket="$PROCS_DIR/run/control" "$@"
+	"$NT_CTL" --socket="$NT_RUN/control" "$@"
 }
 
 # $1: a filter for jq over the status.
@@ -176,8 +217,8 @@ nt_answers() {
 
 # $@: what runs it (setpriv and the like); nothing otherwise.
 nt_launch() {
-	mkdir -p "$PROCS_DIR/run" "$PROCS_DIR/state"
-	RUNTIME_DIRECTORY=$PROCS_DIR/run STATE_DIRECTORY=$PROCS_DIR/state nt_inside ethlinkd "$@" "$NT_DAEMON" -c "$NT_CONF"
+	mkdir -p "$NT_RUN" "$NT_STATE"
+	RUNTIME_DIRECTORY=$NT_RUN STATE_DIRECTORY=$NT_STATE nt_inside "$NT_PROC" "$@" "$NT_DAEMON" -c "$NT_CONF"
 }
 
 nt_daemon() {
@@ -236,9 +277,10 @@ nt_check() {
 	shift
 	if "$@"; then
 		nt_ok "$text"
-	else
-		nt_not_ok "$text"
+		return 0
 	fi
+	nt_not_ok "$text"
+	return 1
 }
 
 # How often this machine, and not the daemon, was at fault while the feed played: what the audio server reported, and
@@ -263,7 +305,7 @@ nt_judge() {
 	nt_emu_end emu || return 2
 	NT_COMPARE_JSON=$("$NT_COMPARE" --source "$NT_SOURCE" "$NT_RECORDING" 2>> "$PROCS_DIR/compare.err")
 	printf '%s\n' "$NT_FEED_JSON" "$NT_COMPARE_JSON" > "$PROCS_DIR/compare.out"
-	nt_lost=$(nt_emu_value frames_lost)
+	nt_lost=$(($(nt_emu_value frames_lost) - NT_LOST_BEFORE))
 	nt_gaps=$(jq -r .gaps <<< "$NT_COMPARE_JSON")
 	# Outside of the gaps all is there, and a gap is short: an xrun costs its periods and the fades around them.
 	nt_whole=$(jq -r --argjson n "$NT_XRUNS" '.source_frames - .frames_compared <= $n * .rate / 20' <<< "$NT_COMPARE_JSON")
@@ -293,6 +335,7 @@ nt_exact() {
 		rm -f "$NT_SOURCE" "$NT_RECORDING"
 		NT_SAID="it did not get as far as playing"
 		NT_XRUNS=0
+		NT_LOST_BEFORE=0
 		result=2
 		"$@" && { nt_judge; result=$?; }
 		if [ "$result" -eq 0 ]; then
@@ -316,6 +359,7 @@ nt_exact() {
 nt_stop_all() {
 	local i
 
+	procs_continue
 	for ((i = ${#PROCS_NAMES[@]} - 1; i >= 0; i--)); do
 		procs_stop "${PROCS_NAMES[i]}"
 	done

@@ -5,6 +5,7 @@
 #   procs_begin                  temporary folder $PROCS_DIR, traps; call it once, first
 #   procs_start NAME CMD...      in the background; $PROCS_DIR/NAME.out and NAME.err; PROCS_ENTER may hold a prefix
 #   procs_stop NAME [SIGNAL]     ends it, waits, leaves its exit status in PROCS_STATUS
+#   procs_signal NAME SIGNAL
 #   procs_wait NAME SECONDS      waits for its own end; false at the deadline
 #   procs_alive NAME
 #   procs_until SECONDS WHAT CMD...   polls CMD; at the deadline says what was waited for and is false
@@ -41,6 +42,7 @@ procs_end() {
 	for f in $PROCS_AT_END; do
 		"$f"
 	done
+	procs_continue
 	for ((i = ${#PROCS_NAMES[@]} - 1; i >= 0; i--)); do
 		procs_stop "${PROCS_NAMES[i]}"
 	done
@@ -70,6 +72,19 @@ procs_start() {
 # One line to its standard input.
 procs_tell() {
 	printf '%s\n' "$2" > "$PROCS_DIR/$1.in"
+}
+
+procs_signal() {
+	kill "-$2" "${PROCS_PID[$1]}"
+}
+
+# What a test has stopped with SIGSTOP would not end, and neither would what waits for it.
+procs_continue() {
+	local pid
+
+	for pid in "${PROCS_PID[@]}"; do
+		kill -CONT "$pid" 2> /dev/null
+	done
 }
 
 procs_alive() {
@@ -146,7 +161,9 @@ procs_show_logs() {
 	for f in "$PROCS_DIR"/*.err "$PROCS_DIR"/*.out; do
 		if [ -s "$f" ]; then
 			printf '# --- %s\n' "${f##*/}"
-			tail -n 25 "$f" | cut -c 1-1000 | sed 's/^/#   /'
+			# Of a status that is written all the time, the newest is enough.
+			awk '/"final":false/ { newest = $0; next } { print } END { if (newest != "") print newest }' "$f" |
+				tail -n 25 | cut -c 1-1000 | sed 's/^/#   /'
 		fi
 	done
 }

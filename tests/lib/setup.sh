@@ -5,7 +5,8 @@
 #   setup_install LOG            what building and running needs
 #   setup_install_checks LOG     what only the checks need, too
 
-# Debian's package, and how to see that it is there whoever installed it.
+# Debian's package, and how to see that it is there whoever installed it. JACK's tools have a package of their own since
+# Debian 13; before, they are in jackd2.
 SETUP_NEEDS='
 gcc             command -v gcc
 libc6-dev       test -e /usr/include/stdio.h
@@ -14,7 +15,8 @@ autoconf        command -v autoreconf
 automake        command -v automake
 pkg-config      command -v pkg-config
 libjack-jackd2-dev  pkg-config --exists jack
-jackd2          command -v jackd && command -v jack_lsp
+jackd2          command -v jackd
+jack-example-tools  command -v jack_lsp || { command -v apt-cache && ! apt-cache show jack-example-tools; }
 libsystemd-dev  pkg-config --exists libsystemd
 libinih-dev     test -e /usr/include/ini.h
 libcmocka-dev   pkg-config --exists cmocka
@@ -27,8 +29,10 @@ SETUP_CHECK_NEEDS='
 valgrind        command -v valgrind
 xz-utils        command -v xz
 shellcheck      command -v shellcheck
-libcap2-bin     command -v capsh
-util-linux      command -v setpriv
+libcap2-bin     command -v capsh && command -v setcap
+util-linux      command -v setpriv && command -v nsenter
+debootstrap     command -v debootstrap
+systemd-container   command -v systemd-nspawn
 '
 
 # The packages of a list that are missing, in one line.
@@ -46,6 +50,8 @@ setup_apt() {
 	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 "$@" < /dev/null
 }
 
+# Words are split on purpose.
+# shellcheck disable=SC2086
 setup_packages() {
 	local needs=$1 log=$2 missing
 
@@ -56,12 +62,13 @@ setup_packages() {
 		return 1
 	fi
 	printf 'installing: %s\n' "$missing"
-	# shellcheck disable=SC2086
-	if setup_apt install -y --no-install-recommends $missing >> "$log" 2>&1 ||
-		{ setup_apt update >> "$log" 2>&1 && setup_apt install -y --no-install-recommends $missing >> "$log" 2>&1; }; then
-		missing=$(setup_missing "$needs")
-		[ -n "$missing" ] || return 0
+	if ! setup_apt install -y --no-install-recommends $missing >> "$log" 2>&1; then
+		# With new lists, it may be others that are missing.
+		setup_apt update >> "$log" 2>&1 && missing=$(setup_missing "$needs") &&
+			setup_apt install -y --no-install-recommends $missing >> "$log" 2>&1
 	fi
+	missing=$(setup_missing "$needs")
+	[ -n "$missing" ] || return 0
 	printf 'Installing failed (%s); the end of %s:\n' "$missing" "$log"
 	tail -n 15 "$log"
 	return 1

@@ -6,6 +6,10 @@ NETNS_TESTS = \
 	tests/netns/test-jack.sh \
 	tests/netns/test-rt-trap.sh \
 	tests/netns/test-recover.sh \
+	tests/netns/test-recovery-times.sh \
+	tests/netns/test-reload.sh \
+	tests/netns/test-takeover.sh \
+	tests/netns/test-random.sh \
 	tests/netns/test-hostile.sh \
 	tests/netns/test-play.sh \
 	tests/netns/test-boxes32.sh
@@ -16,7 +20,8 @@ EXTRA_DIST += \
 	tests/lib/check-valgrind.sh \
 	tests/lib/netns.sh \
 	tests/lib/procs.sh \
-	tests/lib/setup.sh
+	tests/lib/setup.sh \
+	tests/lib/watch.sh
 
 .PHONY: check-netns
 check-netns: all

@@ -49,6 +49,31 @@ power_cycled() {
 	procs_tell emu "on 0" && online "the box was switched on again" "$begin" && feed
 }
 
+starts() {
+	[ "$(nt_status '.devices[0].starts')" -ge "$1" ]
+}
+
+# So short that not one reply is missing: the stream itself sets the box up, in the middle of the audio. That is noticed,
+# and the stream begins anew with its whole cushion.
+power_cycled_shortly() {
+	local begin
+
+	start_with --status-file "$PROCS_DIR/box.json" --interval 0.1 && nt_daemon && nt_wait_state stage online &&
+		procs_until 5 "a reply to the stream" replies_at_least 2 || return 1
+	procs_clock
+	begin=$PROCS_NOW
+	procs_tell emu "power-cycle 0"
+	procs_until 5 "a new start" starts 2 || return 1
+	printf '# a new start %s s after the power-cycle\n' "$(procs_since "$begin")"
+	# While it was set up by the stream: this cannot be otherwise.
+	NT_LOST_BEFORE=$(jq -r '.boxes[0].frames_lost' "$PROCS_DIR/box.json")
+	feed
+}
+
+replies_at_least() {
+	[ "$(nt_status '.devices[0].replies')" -ge "$1" ]
+}
+
 # After nt_exact: the box holds the settings of this configuration, whatever it held before.
 settings_are_ours() {
 	[ "$(nt_emu_value rate) $(nt_emu_value depth)" = "48000 128" ] &&
@@ -68,4 +93,5 @@ test_start "a box left with other settings by another host" left_as \
 	--preset "0 rate=44100 depth=16 gain=-20 host=02:00:00:00:00:99"
 test_start "a box switched on after the daemon" switched_on_late
 test_start "a box switched off and on while the daemon runs" power_cycled
+test_start "a box that loses its power for a moment only" power_cycled_shortly
 nt_end

@@ -97,7 +97,8 @@ struct sim *sim_new(unsigned n_boxes, uint32_t rate_hz, uint32_t period, const d
 		add_box(sim, i, ppm ? ppm[i] : 0.0);
 	}
 	engine_set_running(sim->engine, true);
-	check(backend_start(sim->backend) == 0, "backend_start");
+	backend_start(sim->backend);
+	backend_run(sim->backend);
 	return sim;
 }
 
@@ -183,6 +184,15 @@ void sim_configure(struct sim *sim, int latency_frames, bool run)
 	}
 }
 
+void sim_swap_ring(struct sim *sim)
+{
+	check(pktring_open_mem(2 * sim->policy.slots * sim->n_boxes, 16, sink, sim, &sim->ring) == 0,
+		"pktring_open_mem");
+	check(engine_wire_set_ring(
+		      sim->wire, sim->ring, sim->policy.paced, sim->policy.burst_blocks, -1, NULL) == 0,
+		"engine_wire_set_ring");
+}
+
 void sim_reconfigure(struct sim *sim, int latency_frames)
 {
 	check(policy_make(sim->period, sim->rate_hz, latency_frames, &sim->policy) == 0, "policy_make");
@@ -233,6 +243,16 @@ void sim_run(struct sim *sim, int64_t ns)
 	while (sim->now_ns < until) {
 		sim_cycle(sim);
 	}
+}
+
+void sim_stand_still(struct sim *sim, int64_t ns)
+{
+	int64_t until = sim->now_ns + ns;
+
+	run_pacer(sim, until);
+	sim->now_ns = until;
+	sim->origin_ns += ns;
+	sim_settle(sim);
 }
 
 void sim_settle(struct sim *sim)

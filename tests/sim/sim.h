@@ -64,12 +64,16 @@ void sim_set_format(struct sim *sim, uint32_t rate_hz, uint32_t period);
 void sim_set_format_now(struct sim *sim, uint32_t rate_hz, uint32_t period);
 /* Policy, ring and params for the present format; all boxes get a header with the settings; run or not. */
 void sim_configure(struct sim *sim, int latency_frames, bool run);
+/* A larger ring in place of the one that is there, while all goes on. */
+void sim_swap_ring(struct sim *sim);
 /* New params for the present period in the same ring, as where the daemon is faster than the next cycle. */
 void sim_reconfigure(struct sim *sim, int latency_frames);
 void sim_run_dac(struct sim *sim, struct sim_box *sb, bool run);
 /* One cycle; cycles for this many nanoseconds. */
 void sim_cycle(struct sim *sim);
 void sim_run(struct sim *sim, int64_t ns);
+/* No cycle comes for so long; boxes and pacer go on. */
+void sim_stand_still(struct sim *sim, int64_t ns);
 /* Lets the boxes live up to now. */
 void sim_settle(struct sim *sim);
 struct box_status sim_status(struct sim *sim, unsigned box);

@@ -328,7 +328,8 @@ static void watch_level(struct sim_box *sb, int64_t t_ns, const struct box_block
 	ethlink_decode_block(block->audio, samples);
 	p->nonzero_blocks += block->nonzero;
 	for (unsigned i = 0; i < 8; i++) {
-		double x = samples[i * 8] / 2147483648.0;
+		/* A muted channel is silent, whatever is sent to it. */
+		double x = block->gain[0] == ETHLINK_GAIN_MUTE ? 0 : samples[i * 8] / 2147483648.0;
 
 		p->largest_step = fmax(p->largest_step, fabs(x - p->last));
 		p->largest = fmax(p->largest, fabs(x));
@@ -345,6 +346,16 @@ static void play_dc(struct sim *sim, struct sim_box *sb, uint32_t frames)
 	}
 }
 
+/* For a second, in all boxes; the first is watched. */
+static void play_level(struct sim *sim, struct level_probe *probe)
+{
+	sim->source = play_dc;
+	sim->boxes[0].on_block = watch_level;
+	sim->boxes[0].user = probe;
+	sim_configure(sim, POLICY_LATENCY_AUTO, true);
+	sim_run(sim, NSEC_PER_SEC);
+}
+
 /* A steady level shows every click as a step: starts, stops, freewheeling, another period. */
 static void test_fades_without_steps(void **state)
 {
@@ -355,11 +366,7 @@ static void test_fades_without_steps(void **state)
 		struct sim_box *sb = &sim->boxes[0];
 		struct level_probe probe = {0};
 
-		sim->source = play_dc;
-		sb->on_block = watch_level;
-		sb->user = &probe;
-		sim_configure(sim, POLICY_LATENCY_AUTO, true);
-		sim_run(sim, NSEC_PER_SEC);
+		play_level(sim, &probe);
 		sim_run_dac(sim, sb, false);
 		sim_run(sim, NSEC_PER_SEC);
 		assert_int_equal(engine_dac_mode(sb->dac), DAC_IDLE);
@@ -406,11 +413,7 @@ static void test_period_changes_at_once(void **state)
 				sim_free(sim);
 				continue;
 			}
-			sim->source = play_dc;
-			sb->on_block = watch_level;
-			sb->user = &probe;
-			sim_configure(sim, POLICY_LATENCY_AUTO, true);
-			sim_run(sim, NSEC_PER_SEC);
+			play_level(sim, &probe);
 			sim_set_format_now(sim, 48000, periods[j]);
 			sim_run(sim, 400 * NSEC_PER_MSEC);
 			assert_int_equal(engine_dac_mode(sb->dac), DAC_IDLE);
@@ -426,6 +429,80 @@ static void test_period_changes_at_once(void **state)
 											   : 440));
 			sim_free(sim);
 		}
+	}
+}
+
+/* A server that comes back at another rate, at once: no step, and nothing louder than what came in. */
+static void test_rate_changes(void **state)
+{
+	static const uint32_t rates[] = {44100, 48000, 88200, 96000};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rates); i++) {
+		for (unsigned j = 0; j < ARRAY_SIZE(rates); j++) {
+			struct sim *sim = sim_new(1, rates[i], 128, NULL);
+			struct sim_box *sb = &sim->boxes[0];
+			struct level_probe probe = {0};
+
+			play_level(sim, &probe);
+			sim_set_format_now(sim, rates[j], 64);
+			sim_run(sim, 400 * NSEC_PER_MSEC);
+			assert_int_equal(engine_dac_mode(sb->dac), DAC_IDLE);
+			sim_configure(sim, POLICY_LATENCY_AUTO, true);
+			sim_run(sim, NSEC_PER_SEC);
+			assert_int_equal(engine_dac_mode(sb->dac), DAC_RUNNING);
+			assert_true(probe.last == 0.5 && probe.largest == 0.5);
+			/* A graph at half the rate brings too little for a whole fade: it is a shorter one. */
+			assert_true(probe.largest_step < 0.5 / (2 * rates[i] > 3 * rates[j] ? 150 : 420));
+			sim_free(sim);
+		}
+	}
+}
+
+/* The server stands still for so long that the box runs dry, and goes on: the audio is faded in, it does not jump in. */
+static void test_standstill(void **state)
+{
+	static const uint32_t periods[] = {8, 64, 100, 1024, 8192};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods); i++) {
+		struct sim *sim = sim_new(1, 48000, periods[i], NULL);
+		struct sim_box *sb = &sim->boxes[0];
+		struct level_probe probe = {0};
+
+		play_level(sim, &probe);
+		sim_stand_still(sim, 2 * NSEC_PER_SEC);
+		memset(&probe, 0, sizeof(probe));
+		sim_run(sim, 2 * NSEC_PER_SEC);
+		assert_int_equal(engine_dac_report(sb->dac)->starts, 2);
+		/* It begins with the cushion that it should have: nothing is to be made up for. */
+		assert_int_equal(engine_dac_report(sb->dac)->resyncs, 0);
+		assert_true(probe.last == 0.5 && probe.largest_step < 0.5 / 470);
+		sim_free(sim);
+	}
+}
+
+/* Rings are swapped between two cycles, and whoever plays does not notice. */
+static void test_ring_swap(void **state)
+{
+	static const uint32_t periods[] = {8, 64, 100, 256};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods); i++) {
+		struct sim *sim = sim_new(3, 48000, periods[i], NULL);
+		struct pattern_source src = {0};
+
+		sim->source = play_pattern;
+		sim->user = &src;
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+		sim_run(sim, 500 * NSEC_PER_MSEC);
+		src.playing = true;
+		src.stretches = 1;
+		for (unsigned n = 0; n < 20; n++) {
+			sim_swap_ring(sim);
+			sim_run(sim, (1 + n) * NSEC_PER_MSEC);
+		}
+		src.playing = false;
+		sim_run(sim, 400 * NSEC_PER_MSEC);
+		assert_lossless(sim, &src);
+		sim_free(sim);
 	}
 }
 
@@ -484,7 +561,7 @@ static void test_gains_one_by_one(void **state)
 		src.stretches = 1;
 		for (unsigned n = 0; n < 20; n++) {
 			for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-				sb->params.gain[k] = n % 3 == 0 ? ETHLINK_GAIN_MUTE : (uint8_t)(n + k);
+				sb->params.gain[k] = (uint8_t)(n + k);
 			}
 			sim_run_dac(sim, sb, true);
 			sim_run(sim, 300 * NSEC_PER_MSEC);
@@ -649,6 +726,47 @@ static void test_peaks(void **state)
 	sim_free(sim);
 }
 
+static void set_mutes(struct sim *sim, bool mute)
+{
+	memset(sim->boxes[0].params.gain, mute ? ETHLINK_GAIN_MUTE : 56, ETHLINK_CHANNELS);
+	sim_run_dac(sim, &sim->boxes[0], true);
+}
+
+/* A mute is a fade, though the box switches at once; so is its end, and one that is taken back in the middle. */
+static void test_mutes_fade(void **state)
+{
+	static const uint32_t periods[] = {8, 64, 100, 256, 1024, 8192};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods); i++) {
+		struct sim *sim = sim_new(1, 48000, periods[i], NULL);
+		struct sim_box *sb = &sim->boxes[0];
+		struct level_probe probe = {0};
+
+		play_level(sim, &probe);
+		for (unsigned n = 0; n < 6; n++) {
+			set_mutes(sim, true);
+			sim_run(sim, NSEC_PER_SEC);
+			for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+				assert_int_equal(sim_status(sim, 0).gain[k], ETHLINK_GAIN_MUTE);
+			}
+			assert_true(probe.last == 0);
+			set_mutes(sim, false);
+			sim_run(sim, NSEC_PER_SEC);
+			assert_true(probe.last == 0.5);
+		}
+		for (unsigned n = 0; n < 100; n++) {
+			set_mutes(sim, n % 2);
+			sim_run(sim, (int64_t)(n % 23) * 3 * NSEC_PER_MSEC);
+		}
+		sim_run(sim, NSEC_PER_SEC);
+		assert_int_equal(engine_dac_report(sb->dac)->starts, 1);
+		assert_int_equal(sim_status(sim, 0).counts.frames_lost, 0);
+		assert_true(probe.largest_step < 0.5 / 470 && probe.largest == 0.5);
+		assert_true(sb->gain_gap_min_ns >= NSEC_PER_MSEC);
+		sim_free(sim);
+	}
+}
+
 static void test_monitor_ports(void **state)
 {
 	struct sim *sim = sim_new(1, 48000, 100, NULL);
@@ -731,7 +849,8 @@ static void test_abort(void **state)
 		sb->user = &probe;
 		if (i == 2) {
 			engine_set_running(sim->engine, true);
-			assert_int_equal(backend_start(sim->backend), 0);
+			backend_start(sim->backend);
+			backend_run(sim->backend);
 		}
 		assert_int_equal(engine_dac_set_wire(sim->engine, sb->dac, sim->wire), 0);
 		sim_configure(sim, POLICY_LATENCY_AUTO, true);
@@ -757,8 +876,12 @@ int main(void)
 		cmocka_unit_test(test_freewheel),
 		cmocka_unit_test(test_fades_without_steps),
 		cmocka_unit_test(test_period_changes_at_once),
+		cmocka_unit_test(test_rate_changes),
+		cmocka_unit_test(test_standstill),
+		cmocka_unit_test(test_ring_swap),
 		cmocka_unit_test(test_new_params_before_the_cycle),
 		cmocka_unit_test(test_gains_one_by_one),
+		cmocka_unit_test(test_mutes_fade),
 		cmocka_unit_test(test_interface_fails),
 		cmocka_unit_test(test_ring_full),
 		cmocka_unit_test(test_xrun_restores_cushion),

@@ -26,17 +26,25 @@ enum mode {
 	MODE_GARBAGE, /* random bytes after the EtherType, any length, any sender, the box's own address among them */
 	MODE_LENGTH,  /* the box's address and magic, a length that no box sends */
 	MODE_STRANGE, /* whole frames of boxes that nobody configured */
-	MODE_FORGED,  /* whole replies in the box's name with other settings than it holds */
+	MODE_MAGIC, /* header length and the right magic, all else random, every other one in the box's name */
+	MODE_FORGED,  /* whole replies in the box's name with random settings */
+	MODE_FOREIGN, /* replies in the box's name with the settings of another host */
+	MODE_HOST,    /* that host's stream to the box, as a switch lets one see it */
+	MODE_DHCP,    /* what a box broadcasts when it comes up */
 	MODE_N,
 };
 
-static const char *const mode_names[MODE_N] = {"garbage", "length", "strange", "forged"};
+#define MODE_DEFAULTS MODE_MAGIC /* the ones before it */
+
+static const char *const mode_names[MODE_N] = {
+	"garbage", "length", "strange", "magic", "forged", "foreign", "host", "dhcp"};
 
 struct spray {
 	int fd;
 	uint64_t random;
 	uint8_t dst[6];
 	uint8_t box[6];
+	uint8_t host[6];
 	unsigned long per_second;
 	unsigned long count;
 	bool modes[MODE_N];
@@ -85,6 +93,25 @@ static size_t make_garbage(struct spray *s, uint8_t *frame)
 	return len;
 }
 
+/* What a box would say or get that plays for somebody else at 44100 Hz, all gains 0 dB. */
+static size_t make_foreign(struct spray *s, enum mode mode, uint8_t *frame)
+{
+	memset(frame, 0, FRAME_LEN);
+	if (mode == MODE_DHCP) {
+		memset(frame, 0xff, 6);
+		memcpy(frame + 6, s->box, 6);
+		frame[12] = 0x08;
+		return FRAME_LEN;
+	}
+	put_header(s, frame, mode == MODE_HOST ? s->host : s->box, true);
+	if (mode == MODE_HOST) {
+		memcpy(frame, s->box, 6);
+	}
+	frame[22] = 16;
+	memset(frame + 23, 56, 8);
+	return mode == MODE_HOST ? FRAME_LEN : HEADER_LEN;
+}
+
 static size_t make_frame(struct spray *s, enum mode mode, uint8_t *frame)
 {
 	uint8_t other[6] = {0x00, 0xe8, 0xda, 0xc0, 0x77, (uint8_t)below(s, 256)};
@@ -93,6 +120,9 @@ static size_t make_frame(struct spray *s, enum mode mode, uint8_t *frame)
 
 	if (mode == MODE_GARBAGE) {
 		return make_garbage(s, frame);
+	}
+	if (mode >= MODE_FOREIGN) {
+		return make_foreign(s, mode, frame);
 	}
 	for (size_t i = 0; i < LEN_MAX; i++) {
 		frame[i] = (uint8_t)next_random(s);
@@ -111,6 +141,14 @@ static size_t make_frame(struct spray *s, enum mode mode, uint8_t *frame)
 		put_header(s, frame, other, dac);
 		return dac ? HEADER_LEN : FRAME_LEN;
 	}
+	if (mode == MODE_MAGIC && below(s, 2)) {
+		for (unsigned i = 0; i < 6; i++) {
+			other[i] = (uint8_t)next_random(s);
+		}
+		other[0] &= 0xfe;
+		put_header(s, frame, other, true);
+		return HEADER_LEN;
+	}
 	put_header(s, frame, s->box, true);
 	return HEADER_LEN;
 }
@@ -124,11 +162,37 @@ static void add_ns(struct timespec *t, long ns)
 	}
 }
 
+/* A sleep costs more than some frames: only where it is worth it. */
+static void wait_until(const struct timespec *due)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((due->tv_sec - now.tv_sec) * 1000000000L + due->tv_nsec - now.tv_nsec > 200000L) {
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, due, NULL);
+	}
+}
+
+static void report(const struct spray *s, const struct timespec *begin)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	printf("{\"seconds\": %.3f, \"refused\": %lu",
+		(double)(end.tv_sec - begin->tv_sec) + (double)(end.tv_nsec - begin->tv_nsec) / 1e9,
+		s->refused);
+	for (unsigned m = 0; m < MODE_N; m++) {
+		printf(", \"%s\": %lu", mode_names[m], s->sent[m]);
+	}
+	printf("}\n");
+}
+
 static int spray(struct spray *s)
 {
-	struct timespec due;
+	struct timespec begin, due;
 
-	clock_gettime(CLOCK_MONOTONIC, &due);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	due = begin;
 	for (unsigned long i = 0; i < s->count; i++) {
 		uint8_t frame[LEN_MAX];
 		unsigned mode;
@@ -149,13 +213,9 @@ static int spray(struct spray *s)
 			s->sent[mode]++;
 		}
 		add_ns(&due, (long)(1000000000UL / s->per_second));
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+		wait_until(&due);
 	}
-	printf("{\"refused\": %lu", s->refused);
-	for (unsigned m = 0; m < MODE_N; m++) {
-		printf(", \"%s\": %lu", mode_names[m], s->sent[m]);
-	}
-	printf("}\n");
+	report(s, &begin);
 	return 0;
 }
 
@@ -216,13 +276,16 @@ static void usage(FILE *to)
 	      "  --interface IF   sends from here\n"
 	      "  --dst MAC        the receiver's address\n"
 	      "  --box MAC        the box in whose name some are sent\n"
-	      "  --mode MODE      garbage, length, strange or forged; may be repeated (default: the first "
-	      "three)\n"
+	      "  --host MAC       another host, for --mode host (default 02:00:00:00:00:99)\n"
+	      "  --mode MODE      garbage, length, strange, magic, forged, foreign, host or dhcp; may be "
+	      "repeated\n"
+	      "                   (default: the first three)\n"
 	      "  --count N        frames (default 10000)\n"
 	      "  --rate N         frames a second, 1 to 1000000 (default 5000)\n"
 	      "  --seed N         another sequence (default 1)\n"
 	      "  --help, --version\n\n"
-	      "Prints how many it sent of each mode as JSON. Exit status: 0, 1 on failure, 2 for a bad "
+	      "Prints how long it took and how many it sent of each mode, as JSON. Exit status: 0, 1 on "
+	      "failure, 2 for a bad "
 	      "command line.\n",
 		to);
 }
@@ -237,9 +300,10 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"interface", 1, NULL, 'i'}, {"dst", 1, NULL, 'd'},
 		{"box", 1, NULL, 'b'}, {"mode", 1, NULL, 'm'}, {"count", 1, NULL, 'n'},
-		{"rate", 1, NULL, 'r'}, {"seed", 1, NULL, 's'}, {"help", 0, NULL, 'h'},
-		{"version", 0, NULL, 'V'}, {NULL, 0, NULL, 0}};
-	struct spray s = {.fd = -1, .random = 1, .per_second = 5000, .count = 10000};
+		{"rate", 1, NULL, 'r'}, {"seed", 1, NULL, 's'}, {"host", 1, NULL, 'H'},
+		{"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {NULL, 0, NULL, 0}};
+	struct spray s = {
+		.fd = -1, .random = 1, .host = {0x02, 0, 0, 0, 0, 0x99}, .per_second = 5000, .count = 10000};
 	const char *interface = NULL;
 	bool any_mode = false, good = true, dst = false, box = false;
 	int k, r;
@@ -257,6 +321,8 @@ int main(int argc, char **argv)
 			good = dst = parse_mac(optarg, s.dst);
 		} else if (k == 'b') {
 			good = box = parse_mac(optarg, s.box);
+		} else if (k == 'H') {
+			good = parse_mac(optarg, s.host);
 		} else if (k == 'm') {
 			good = any_mode = parse_mode(optarg, s.modes);
 		} else if (k == 'n') {
@@ -270,14 +336,14 @@ int main(int argc, char **argv)
 			return bad_usage("unknown option or missing value");
 		}
 		if (!good) {
-			return bad_usage("a MAC is aa:bb:cc:dd:ee:ff, a mode garbage, length, strange or "
-					 "forged, a rate 1 to 1000000");
+			return bad_usage("a MAC is aa:bb:cc:dd:ee:ff, a mode one of those in --help, "
+					 "a rate 1 to 1000000");
 		}
 	}
 	if (!interface || !dst || !box || optind < argc) {
 		return bad_usage("--interface, --dst and --box are needed, and nothing else");
 	}
-	for (unsigned m = 0; !any_mode && m < MODE_FORGED; m++) {
+	for (unsigned m = 0; !any_mode && m < MODE_DEFAULTS; m++) {
 		s.modes[m] = true;
 	}
 	r = open_socket(&s, interface);

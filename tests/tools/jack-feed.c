@@ -3,7 +3,7 @@
  *
  * Everything is read or computed before the client is activated; the process callback copies and counts. What the
  * server did meanwhile (xruns, cycles in which this client did not run) is told at the end, so that a
- * test can tell a fault of the machine from one of the program that it tests.
+ * test can tell a fault of the machine from one of the program that it tests. SIGUSR1 has it told at once.
  */
 #include "material.h"
 #include "stall.h"
@@ -44,6 +44,7 @@ struct options {
 	bool save_only;
 	bool info;
 	bool hold;
+	bool endless;
 	const char *start_file;
 	double seconds;
 	double lead_in_s;
@@ -56,6 +57,7 @@ struct feed {
 	jack_client_t *client;
 	jack_port_t *port[MATERIAL_CHANNELS];
 	struct material material;
+	bool endless; /* the pattern, worked out as it is played; no material */
 	size_t lead_frames;
 	size_t total_frames; /* lead-in, material and tail */
 	/* Written by the process callback alone. */
@@ -77,6 +79,16 @@ static volatile sig_atomic_t interrupted;
 static void on_signal(int sig)
 {
 	interrupted = 1;
+}
+
+/* SIGUSR1 is blocked, and fetched: libjack's calls to its server do not bear interruptions. */
+static bool was_asked(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	return sigtimedwait(&set, NULL, &(struct timespec){0}) == SIGUSR1;
 }
 
 static int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -105,6 +117,16 @@ static void copy_material(const struct feed *f, float *dst, unsigned channel, si
 	if (begin < end) {
 		memcpy(dst + (begin - position), f->material.channel[channel] + (begin - f->lead_frames),
 			(end - begin) * sizeof(*dst));
+	}
+}
+
+static void count_on(const struct feed *f, float *dst, unsigned channel, size_t position, size_t n)
+{
+	for (size_t i = 0; i < n; i++, position++) {
+		dst[i] = position < f->lead_frames
+				 ? 0.0f
+				 : (float)material_pattern_value(position - f->lead_frames + 1, channel) /
+					   8388608.0f;
 	}
 }
 
@@ -139,7 +161,9 @@ static int on_process(jack_nframes_t n, void *arg)
 	for (unsigned c = 0; c < MATERIAL_CHANNELS; c++) {
 		float *dst = jack_port_get_buffer(f->port[c], n);
 
-		if (running) {
+		if (running && f->endless) {
+			count_on(f, dst, c, position, n);
+		} else if (running) {
 			copy_material(f, dst, c, position, n);
 		} else {
 			memset(dst, 0, n * sizeof(*dst));
@@ -234,7 +258,11 @@ static int connect_target(struct feed *f, const char *prefix, double timeout_s)
 			}
 			pause_briefly();
 		}
-		r = jack_connect(f->client, jack_port_name(f->port[c]), name);
+		/* A client has its ports before it is active, and until then cannot be connected. */
+		while ((r = jack_connect(f->client, jack_port_name(f->port[c]), name)) != 0 && r != EEXIST &&
+			now_s() < deadline_s && !atomic_load(&f->lost) && !interrupted) {
+			pause_briefly();
+		}
 		if (r != 0 && r != EEXIST) {
 			return fail(
 				"cannot connect to %s: the server said %d; is it an input of an audio port?",
@@ -298,7 +326,7 @@ static void report(const struct feed *f)
 	int skipped = atomic_load(&f->skipped);
 	struct stalls stalls = stall_stop();
 
-	if (played > f->material.frames) {
+	if (!f->endless && played > f->material.frames) {
 		played = f->material.frames;
 	}
 	printf("{\"frames\": %zu, \"xruns\": %u, \"skipped_cycles\": %d, \"rate\": %u, \"period\": %u",
@@ -309,6 +337,25 @@ static void report(const struct feed *f)
 	print_positions("skipped_frames", f, f->skipped_at, skipped > 0 ? atomic_load(&f->n_skipped_at) : 0);
 	printf("}\n");
 	fflush(stdout);
+}
+
+/* A line for whoever asked: what the server and the machine did since the last such line. */
+static void report_since(const struct feed *f)
+{
+	static unsigned told_xruns;
+	static int told_skipped;
+	unsigned xruns = atomic_load(&f->xruns);
+	int skipped = atomic_load(&f->skipped);
+	struct stalls stalls = stall_take();
+
+	printf("{\"position\": %zu, \"xruns\": %u, \"skipped_cycles\": %d, \"rate\": %u",
+		atomic_load(&f->position), xruns - told_xruns,
+		skipped > told_skipped ? skipped - told_skipped : 0, jack_get_sample_rate(f->client));
+	printf(", \"stalls\": %u, \"stall_max_us\": %lld}\n", stalls.count,
+		(long long)stalls.longest_ns / 1000);
+	fflush(stdout);
+	told_xruns = xruns;
+	told_skipped = skipped;
 }
 
 static int play(struct feed *f, const struct options *o)
@@ -326,9 +373,12 @@ static int play(struct feed *f, const struct options *o)
 		if (atomic_load(&f->lost)) {
 			return fail("the JACK server went away while playing");
 		}
+		if (was_asked()) {
+			report_since(f);
+		}
 		if (interrupted) {
 			report(f);
-			return fail("interrupted");
+			return o->endless ? 0 : fail("interrupted");
 		}
 		if (now_s() > deadline_s) {
 			report(f);
@@ -374,12 +424,15 @@ static int run(const struct options *o)
 	}
 	r = open_client(&f, o);
 	if (r == 0) {
-		rate_hz = jack_get_sample_rate(f.client);
-		r = make_material(&f.material, o, rate_hz);
+		rate_hz = f.material.rate_hz = jack_get_sample_rate(f.client);
+		f.endless = o->endless;
+		r = o->endless ? 0 : make_material(&f.material, o, rate_hz);
 	}
 	if (r == 0) {
 		f.lead_frames = (size_t)llround(o->lead_in_s * rate_hz);
-		f.total_frames = f.lead_frames + f.material.frames + (size_t)llround(o->tail_s * rate_hz);
+		f.total_frames =
+			f.endless ? SIZE_MAX
+				  : f.lead_frames + f.material.frames + (size_t)llround(o->tail_s * rate_hz);
 		if (jack_activate(f.client) != 0) {
 			r = fail("the server refused to activate the client");
 		}
@@ -407,6 +460,8 @@ static void usage(FILE *to)
 	      "2^23, over 2^23\n"
 	      "  --music            chords, arpeggio, bass, drums: the same each time\n"
 	      "  --seconds S        how much of it (default 10; of a file: all)\n"
+	      "  --endless          of --pattern: until SIGTERM; SIGUSR1 prints what happened since the last "
+	      "time\n"
 	      "  --save FILE.wav    write the material as a float WAV file, too\n"
 	      "  --info             of --file: print its rate and length as JSON and do not play\n"
 	      "  --save-only RATE   write it for that rate and do not play\n"
@@ -449,6 +504,9 @@ static int check_options(struct options *o, bool seconds_given)
 	if (o->save_only && !o->save) {
 		return bad_option("--save-only needs --save FILE.wav");
 	}
+	if (o->endless && (o->source != SOURCE_PATTERN || seconds_given || o->save)) {
+		return bad_option("--endless is for --pattern, without --seconds and --save");
+	}
 	if (o->info && o->source != SOURCE_FILE) {
 		return bad_option("--info needs --file FILE");
 	}
@@ -467,8 +525,8 @@ static int parse(int argc, char **argv, struct options *o)
 		{"save-only", 1, NULL, 'O'}, {"server", 1, NULL, 'n'}, {"client", 1, NULL, 'c'},
 		{"target", 1, NULL, 't'}, {"lead-in", 1, NULL, 'l'}, {"tail", 1, NULL, 'T'},
 		{"start-file", 1, NULL, 'w'}, {"timeout", 1, NULL, 'W'}, {"info", 0, NULL, 'i'},
-		{"hold", 0, NULL, 'H'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'},
-		{NULL, 0, NULL, 0}};
+		{"hold", 0, NULL, 'H'}, {"endless", 0, NULL, 'e'}, {"help", 0, NULL, 'h'},
+		{"version", 0, NULL, 'V'}, {NULL, 0, NULL, 0}};
 	bool seconds_given = false, good = true;
 	int k;
 
@@ -496,6 +554,8 @@ static int parse(int argc, char **argv, struct options *o)
 			o->info = true;
 		} else if (k == 'H') {
 			o->hold = true;
+		} else if (k == 'e') {
+			o->endless = true;
 		} else if (k == 'n') {
 			o->server = optarg;
 		} else if (k == 'c') {
@@ -533,5 +593,8 @@ int main(int argc, char **argv)
 	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigemptyset(&action.sa_mask);
+	sigaddset(&action.sa_mask, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &action.sa_mask, NULL);
 	return run(&o);
 }

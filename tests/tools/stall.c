@@ -15,7 +15,8 @@
 
 struct watch {
 	pthread_t thread;
-	struct stalls seen;
+	_Atomic unsigned count;
+	_Atomic int64_t longest_ns;
 };
 
 static struct watch watches[CPUS_MAX];
@@ -39,9 +40,11 @@ static void *watch_main(void *data)
 
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
 		late = clock_ns() - before - SLEEP_NS;
-		w->seen.count += late > STALL_COUNTED_NS;
-		if (late > w->seen.longest_ns) {
-			w->seen.longest_ns = late;
+		if (late > STALL_COUNTED_NS) {
+			atomic_fetch_add(&w->count, 1);
+		}
+		if (late > atomic_load(&w->longest_ns)) {
+			atomic_store(&w->longest_ns, late);
 		}
 	}
 	return NULL;
@@ -88,18 +91,30 @@ int stall_start(void)
 	return 0;
 }
 
-struct stalls stall_stop(void)
+struct stalls stall_take(void)
 {
 	struct stalls all = {0};
+
+	for (unsigned i = 0; i < n_watches; i++) {
+		int64_t longest_ns = atomic_exchange(&watches[i].longest_ns, 0);
+
+		all.count += atomic_exchange(&watches[i].count, 0);
+		if (longest_ns > all.longest_ns) {
+			all.longest_ns = longest_ns;
+		}
+	}
+	return all;
+}
+
+struct stalls stall_stop(void)
+{
+	struct stalls all;
 
 	atomic_store(&ending, true);
 	for (unsigned i = 0; i < n_watches; i++) {
 		pthread_join(watches[i].thread, NULL);
-		all.count += watches[i].seen.count;
-		if (watches[i].seen.longest_ns > all.longest_ns) {
-			all.longest_ns = watches[i].seen.longest_ns;
-		}
 	}
+	all = stall_take();
 	n_watches = 0;
 	return all;
 }

@@ -19,6 +19,8 @@ struct stalls {
 
 /* 0, or -errno (EPERM: no realtime priority here); then nothing is measured. */
 int stall_start(void);
+/* What they saw since the last time; they go on. */
+struct stalls stall_take(void);
 /* Ends the threads. What they saw; nothing where they did not run. */
 struct stalls stall_stop(void);
 

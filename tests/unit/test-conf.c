@@ -119,9 +119,9 @@ static void test_empty(void **state)
 		assert_int_equal(conf->socket_priority, 6);
 		assert_int_equal(conf->fade_ms, 10);
 		assert_int_equal(conf->n_devices, 0);
-		conf_free(conf);
+		conf_unref(conf);
 	}
-	conf_free(NULL);
+	conf_unref(NULL);
 }
 
 static void test_daemon(void **state)
@@ -141,7 +141,7 @@ static void test_daemon(void **state)
 	assert_int_equal(conf->fade_ms, 1000);
 	assert_int_equal(conf->where_key[CONF_DAEMON_FADE].line, 9);
 	assert_string_equal(conf->where_key[CONF_DAEMON_FADE].file, "t");
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 static void test_device(void **state)
@@ -189,7 +189,7 @@ static void test_device(void **state)
 	assert_true(d->phantom[0]);
 	assert_false(d->phantom[1]);
 	assert_int_equal(d->latency_frames, CONF_LATENCY_AUTO);
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 static void test_lines(void **state)
@@ -200,7 +200,7 @@ static void test_lines(void **state)
 
 	assert_int_equal(conf->devices[0].gain_db[0], 3);
 	assert_int_equal(conf->devices[0].serial, 1);
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 static void test_indented_unknown_key(void **state)
@@ -219,7 +219,7 @@ static void test_one_for_all(void **state)
 		assert_true(conf->devices[0].mute[i]);
 	}
 	assert_true(conf->devices[1].phantom[0] && conf->devices[1].phantom[1]);
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 static void test_limits_are_allowed(void **state)
@@ -241,7 +241,7 @@ static void test_limits_are_allowed(void **state)
 	assert_int_equal(strlen(conf->devices[0].name), 32);
 	assert_int_equal(strlen(conf->devices[0].labels[0]), 63);
 	assert_int_equal(conf->devices[31].serial, 31);
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 /* Eight port names at JACK's longest are more than inih's own line buffer holds. */
@@ -259,7 +259,7 @@ static void test_long_line(void **state)
 		assert_int_equal(conf->devices[0].connect[i][1], '0' + i);
 		assert_int_equal(conf->devices[0].connect[i][318], '0' + i);
 	}
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 /* --- bad values --- */
@@ -340,6 +340,7 @@ static void test_bad_dac(void **state)
 		{"latency = 961", "latency: '961' is not allowed; write auto, or 0 to 960 sample frames"},
 		{"latency = -1", "latency: '-1' is not allowed; write auto, or 0 to 960 sample frames"},
 		{"latency = yes", "latency: 'yes' is not allowed"},
+		{"takeover = perhaps", "takeover: 'perhaps' is not allowed; write yes, no"},
 		{"monitor = 3", "monitor: '3' is not allowed; write yes, no"},
 		{"labels = 1,2,3,4,5,6,7,8,9", "labels: 9 values; write up to eight separated by commas"},
 		{"labels = a, \xe4", "labels: '?' is not UTF-8 text"},
@@ -414,7 +415,7 @@ static void test_model_after_gain(void **state)
 {
 	load_bad("[device a]\ngain = 60\nmodel = dac8\nserial = 1\ninterface = x\n",
 		"t:2: gain: 60 dB is out of range; a dac8 takes -56 to 24 dB");
-	conf_free(load_ok("[device a]\ngain = 60\nmodel = adc8\nserial = 1\ninterface = x\n"));
+	conf_unref(load_ok("[device a]\ngain = 60\nmodel = adc8\nserial = 1\ninterface = x\n"));
 }
 
 static void test_missing(void **state)
@@ -467,7 +468,7 @@ static void test_same_box(void **state)
 	load_bad("[daemon]\ninterface=eth0\n" DAC "[device b]\nserial=1\nmodel=dac8\n",
 		"t:7: [device b]: the same box as [device a] in t:3: dac8 1 on eth0");
 	/* The same number on another interface or of the other model is another box. */
-	conf_free(load_ok(DAC "[device b]\ninterface=eth1\nserial=1\nmodel=dac8\n"
+	conf_unref(load_ok(DAC "[device b]\ninterface=eth1\nserial=1\nmodel=dac8\n"
 		"[device c]\ninterface=eth0\nserial=1\nmodel=adc8\n"));
 }
 
@@ -579,6 +580,7 @@ static void assert_conf_equal(const struct conf *a, const struct conf *b)
 		assert_memory_equal(d->phantom, e->phantom, sizeof(d->phantom));
 		assert_int_equal(d->latency_frames, e->latency_frames);
 		assert_int_equal(d->monitor, e->monitor);
+		assert_int_equal(d->takeover, e->takeover);
 		assert_strings_equal(d->labels, e->labels);
 		assert_strings_equal(d->connect, e->connect);
 	}
@@ -593,8 +595,8 @@ static void check_round_trip(const char *text)
 	again = load_ok_len(printed, len);
 	assert_conf_equal(conf, again);
 	free(printed);
-	conf_free(conf);
-	conf_free(again);
+	conf_unref(conf);
+	conf_unref(again);
 }
 
 static void test_round_trip(void **state)
@@ -605,7 +607,7 @@ static void test_round_trip(void **state)
 		"qdisc-bypass=1\nsocket-priority=2\nfade=0\n");
 	check_round_trip(DAC);
 	check_round_trip(
-		DAC "gain=1,2,3,4,5,6,7,-8\nmute=0,0,0,0,0,0,0,1\nlatency=0\nmonitor=yes\nlabels=,,x\n"
+		DAC "gain=1,2,3,4,5,6,7,-8\nmute=0,0,0,0,0,0,0,1\nlatency=0\nmonitor=yes\ntakeover=yes\nlabels=,,x\n"
 		    "connect=a:b,,,,,,,c:d e\n");
 	check_round_trip(DAC "labels=a=;b,#2 c;d\n");
 	check_round_trip(DAC "labels=#1,=\n");
@@ -622,7 +624,7 @@ static void test_comment_rule(void **state)
 
 	assert_string_equal(conf->devices[0].labels[0], "a");
 	assert_null(conf->devices[0].labels[1]);
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 static void test_print_where(void **state)
@@ -640,7 +642,7 @@ static void test_print_where(void **state)
 	assert_non_null(strstr(printed, "[device a]                       ; t:3\n"));
 	assert_non_null(strstr(printed, "serial = 1                       ; t:5\n"));
 	free(printed);
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 /* --- files --- */
@@ -730,6 +732,10 @@ static void test_file_errors(void **state)
 	}
 	make_folder(f, "e.conf");
 	load_files_bad(f, (const char *const[]){"e.conf: is a folder; name a file", NULL});
+	remove(f->conf);
+	/* Nobody writes to it: a reader that waits would wait for ever. */
+	assert_int_equal(mkfifo(f->conf, 0600), 0);
+	load_files_bad(f, (const char *const[]){"e.conf: is not a regular file", NULL});
 	free(big);
 }
 
@@ -745,7 +751,7 @@ static void test_largest_file(void **state)
 	put(f, "e.conf", big);
 	assert_int_equal(conf_load(f->conf, collect, &m, &conf), 0);
 	assert_int_equal(m.n, 0);
-	conf_free(conf);
+	conf_unref(conf);
 	free(big);
 }
 
@@ -780,7 +786,7 @@ static void test_drop_ins(void **state)
 		conf->devices[0].where_key[CONF_DEVICE_GAIN].file + strlen(f->path), "/e.conf.d/20.conf");
 	assert_int_equal(conf->devices[0].where_key[CONF_DEVICE_GAIN].line, 4);
 	assert_string_equal(conf->devices[1].name, "b");
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 static void test_drop_in_errors(void **state)
@@ -873,7 +879,7 @@ static void check_one_key(char **lines, unsigned n, unsigned heading, unsigned k
 	}
 	conf = load_ok(text);
 	assert_int_equal(conf->n_devices, device ? 1 : 0);
-	conf_free(conf);
+	conf_unref(conf);
 }
 
 static void test_example(void **state)
@@ -884,7 +890,7 @@ static void test_example(void **state)
 	unsigned n, heading = 0, keys = 0;
 
 	assert_int_equal(conf->n_devices, 0);
-	conf_free(conf);
+	conf_unref(conf);
 	n = cut_lines(text, lines);
 	for (unsigned i = 0; i < n; i++) {
 		char *s = switched_off(lines[i]) ? switched_off(lines[i]) : lines[i];
@@ -901,7 +907,7 @@ static void test_example(void **state)
 	assert_int_equal(keys, CONF_DAEMON_KEYS + CONF_DEVICE_KEYS + 3);
 	conf = load_ok(all);
 	assert_int_equal(conf->n_devices, 2);
-	conf_free(conf);
+	conf_unref(conf);
 	free(text);
 }
 
@@ -921,8 +927,8 @@ static void test_example_defaults(void **state)
 	assert_string_not_equal(shown->interface, "");
 	shown->interface[0] = '\0';
 	assert_conf_equal(shown, none);
-	conf_free(shown);
-	conf_free(none);
+	conf_unref(shown);
+	conf_unref(none);
 	free(text);
 }
 

@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -474,7 +475,7 @@ static void test_text_states(void **state)
 		" searching ", "    frames go out on enx001122334455, but this box does not answer",
 		" no interface ", "    there is no interface enx001122334455: plug it in",
 		" link down ", "    enx001122334455 has no link", "ip link set dev enx001122334455 up",
-		" taken over ", "    another computer on enx001122334455 sends to this box",
+		" taken over ", "    another host on enx001122334455 plays this box",
 		" unsupported ", "    set it to 44100, 48000, 88200 or 96000 Hz and a period of 8 to 8192",
 		" stopped ", "    there is no sound server: start it",
 		" dancing ",
@@ -684,20 +685,22 @@ static void check_open(enum client_way way, const char *path, int want, const ch
 static void test_socket_paths(void **state)
 {
 	char paths[CLIENT_SOCKETS_MAX][sizeof(((struct sockaddr_un *)0)->sun_path)];
-	char xdg[200];
+	char xdg[200], own[128];
 
 	setenv("RUNTIME_DIRECTORY", "/a:/b", 1);
 	setenv("XDG_RUNTIME_DIR", "/run/user/7", 1);
-	assert_int_equal(client_socket_paths(paths), 3);
+	snprintf(own, sizeof(own), "/run/ethlinkd/%s/control", getpwuid(geteuid())->pw_name);
+	assert_int_equal(client_socket_paths(paths), 4);
 	assert_string_equal(paths[0], "/a/control");
 	assert_string_equal(paths[1], "/run/user/7/ethlinkd/control");
 	assert_string_equal(paths[2], "/run/ethlinkd/control");
+	assert_string_equal(paths[3], own);
 	/* One that is too long or empty is none. */
 	memset(xdg, 'x', sizeof(xdg) - 1);
 	xdg[sizeof(xdg) - 1] = '\0';
 	setenv("XDG_RUNTIME_DIR", xdg, 1);
 	setenv("RUNTIME_DIRECTORY", "", 1);
-	assert_int_equal(client_socket_paths(paths), 1);
+	assert_int_equal(client_socket_paths(paths), 2);
 	assert_string_equal(paths[0], "/run/ethlinkd/control");
 }
 
@@ -707,9 +710,10 @@ static void test_no_socket(void **state)
 	char want[512];
 
 	setenv("XDG_RUNTIME_DIR", p->folder, 1);
-	snprintf(want, sizeof(want), "ethlinkd does not run: there is no socket %s, %s/ethlinkd/control or "
-		"/run/ethlinkd/control; start it", p->path, p->folder);
-	if (access("/run/ethlinkd/control", F_OK) != 0) {
+	snprintf(want, sizeof(want), "ethlinkd does not run: there is no socket %s, %s/ethlinkd/control, "
+		"/run/ethlinkd/control or /run/ethlinkd/%s/control; start it", p->path, p->folder,
+		getpwuid(geteuid())->pw_name);
+	if (access("/run/ethlinkd", F_OK) != 0) {
 		check_open(CLIENT_SEARCH, NULL, -ENOENT, want);
 	}
 	snprintf(want, sizeof(want), "ethlinkd does not run: there is no socket %s; start it", p->path);
@@ -727,7 +731,7 @@ static void test_left_over_socket(void **state)
 	snprintf(want, sizeof(want), "ethlinkd does not run any more: nobody listens at %s; start it",
 		p->path);
 	check_open(CLIENT_SOCKET, p->path, -ECONNREFUSED, want);
-	if (access("/run/ethlinkd/control", F_OK) != 0) {
+	if (access("/run/ethlinkd", F_OK) != 0) {
 		check_open(CLIENT_SEARCH, NULL, -ECONNREFUSED, want);
 	}
 }

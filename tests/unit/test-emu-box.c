@@ -693,8 +693,10 @@ static void test_drift(void **state)
 
 	/* No drift, no event. */
 	r = drift(0, 8, 4, 100 * 6000);
+	assert_in_range(status(r).pattern.run, 100 * 6000 - 4, 100 * 6000 + 4);
 	box_advance(r->b, 101 * S);
 	s = status(r);
+	assert_int_equal(s.pattern.run, 0);
 	assert_int_equal(s.counts.frames_lost, 0);
 	assert_int_equal(s.counts.zero_blocks_mid_audio, 0);
 	assert_int_equal(s.pattern.breaks, 0);
@@ -1017,14 +1019,18 @@ static void test_pattern(void **state)
 	assert_true(pattern_check_block(&p, audio));
 	encode_pattern(audio, PATTERN_MODULUS - 4);
 	assert_true(pattern_check_block(&p, audio));
+	assert_int_equal(p.run, 2);
 	memset(audio, 0, sizeof(audio));
 	assert_true(pattern_check_block(&p, audio));
+	assert_int_equal(p.run, 0);
 	encode_pattern(audio, 4);
 	assert_true(pattern_check_block(&p, audio));
 	assert_int_equal(p.blocks, 3);
 	assert_int_equal(p.breaks, 0);
+	assert_int_equal(p.run, 1);
 	/* Repeated, and one left out. */
 	assert_false(pattern_check_block(&p, audio));
+	assert_int_equal(p.run, 0);
 	assert_int_equal(p.break_expected, 12);
 	assert_int_equal(p.break_got, 4);
 	encode_pattern(audio, 20);
@@ -1049,6 +1055,13 @@ static void test_pattern(void **state)
 	assert_int_equal(pattern_value(0x100000, 0), 0);
 	assert_true(pattern_check_block(&p, audio));
 	assert_int_equal(p.next, 0x100008);
+	/* Silence between two blocks that follow each other, seen by whoever plays it. */
+	assert_int_equal(p.run, 1);
+	pattern_check_silence(&p);
+	encode_pattern(audio, 0x100008);
+	assert_true(pattern_check_block(&p, audio));
+	assert_int_equal(p.run, 1);
+	assert_int_equal(p.breaks, 0);
 }
 
 static void test_serials(void **state)

@@ -377,7 +377,7 @@ static void on_change(void *data, const struct link_info *info)
 	}
 }
 
-static void on_dump(void *data)
+static void on_dump(void *data, uint32_t dump)
 {
 	struct links *links = data;
 

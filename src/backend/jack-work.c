@@ -1,0 +1,405 @@
+#include "backend/jack-internal.h"
+
+#include <errno.h>
+#include <jack/thread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define RETRY_NS (250 * NSEC_PER_MSEC)
+/* How long a callback may take before nobody waits for its end any more: it has crashed or hangs. */
+#define RT_WAIT_NS (500 * NSEC_PER_MSEC)
+
+void jack_call_begin(struct jack_backend *j, const char *name)
+{
+	pthread_mutex_lock(&j->lock);
+	j->call = name;
+	j->call_ns = now_ns();
+	pthread_mutex_unlock(&j->lock);
+}
+
+void jack_call_end(struct jack_backend *j)
+{
+	pthread_mutex_lock(&j->lock);
+	j->call = NULL;
+	pthread_mutex_unlock(&j->lock);
+}
+
+struct backend_group *jack_group(struct jack_backend *j, unsigned i)
+{
+	struct backend_group *group;
+
+	pthread_mutex_lock(&j->lock);
+	group = i < j->n_groups ? j->groups[i] : NULL;
+	pthread_mutex_unlock(&j->lock);
+	return group;
+}
+
+bool jack_wait_rt(struct jack_backend *j)
+{
+	uint64_t begun = atomic_load(&j->rt.begun);
+	int64_t until = now_ns() + RT_WAIT_NS;
+
+	while (atomic_load_explicit(&j->rt.ended, memory_order_acquire) < begun) {
+		struct timespec ts = {.tv_nsec = 50 * NSEC_PER_USEC};
+
+		if (now_ns() >= until) {
+			return false;
+		}
+		nanosleep(&ts, NULL);
+	}
+	return true;
+}
+
+static void set_state(struct jack_backend *j, enum backend_state state)
+{
+	pthread_mutex_lock(&j->lock);
+	j->state = state;
+	pthread_mutex_unlock(&j->lock);
+	jack_post(j, BACKEND_CHANGED_STATE);
+}
+
+/* --- what libjack's notification thread calls --- */
+
+static int on_buffer_size(jack_nframes_t nframes, void *data)
+{
+	struct jack_backend *j = data;
+
+	atomic_store_explicit(&j->period_frames, nframes, memory_order_relaxed);
+	jack_post(j, BACKEND_CHANGED_PERIOD);
+	return 0;
+}
+
+static int on_sample_rate(jack_nframes_t rate_hz, void *data)
+{
+	struct jack_backend *j = data;
+
+	atomic_store_explicit(&j->rt.rate_hz, rate_hz, memory_order_relaxed);
+	jack_post(j, BACKEND_CHANGED_RATE);
+	return 0;
+}
+
+static int on_xrun(void *data)
+{
+	struct jack_backend *j = data;
+
+	atomic_fetch_add_explicit(&j->rt.xruns, 1, memory_order_relaxed);
+	jack_post(j, BACKEND_CHANGED_XRUN);
+	return 0;
+}
+
+static void on_freewheel(int starting, void *data)
+{
+	struct jack_backend *j = data;
+
+	atomic_store_explicit(&j->rt.freewheel, starting != 0, memory_order_relaxed);
+	jack_post(j, BACKEND_CHANGED_FREEWHEEL);
+}
+
+static void on_port(jack_port_id_t id, int registered, void *data)
+{
+	struct jack_backend *j = data;
+	jack_port_t *port = registered ? jack_port_by_id(j->client, id) : NULL;
+	const char *name = port ? jack_port_name(port) : NULL;
+
+	if (name) {
+		pthread_mutex_lock(&j->lock);
+		jack_links_appeared(j, name);
+		pthread_mutex_unlock(&j->lock);
+	}
+	jack_wake(j, JACK_TODO_PORTS);
+}
+
+static void on_connect(jack_port_id_t a, jack_port_id_t b, int connected, void *data)
+{
+	jack_wake(data, JACK_TODO_LINKS);
+}
+
+static void on_shutdown(jack_status_t status, const char *reason, void *data)
+{
+	struct jack_backend *j = data;
+
+	jack_keep_error(reason);
+	jack_take_error(j);
+	atomic_store(&j->gone, true);
+	jack_wake(j, 0);
+}
+
+/*
+ * A sample that comes in at the start of a cycle is heard latency_frames later. The monitor ports carry
+ * what arrived at the playback ports, no later than it came. The lock keeps the groups alive; nothing here
+ * waits for the server.
+ */
+static void on_latency(jack_latency_callback_mode_t mode, void *data)
+{
+	struct jack_backend *j = data;
+
+	pthread_mutex_lock(&j->lock);
+	for (unsigned i = 0; i < j->n_groups; i++) {
+		struct backend_group *group = j->groups[i];
+		uint32_t frames = atomic_load_explicit(&group->latency_frames, memory_order_relaxed);
+		jack_latency_range_t range = {.min = frames, .max = frames};
+
+		for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+			jack_port_t *in = atomic_load(&group->rt.in[k]);
+			jack_port_t *out = atomic_load(&group->rt.out[k]);
+
+			if (mode == JackPlaybackLatency && in) {
+				jack_port_set_latency_range(in, mode, &range);
+			} else if (mode == JackCaptureLatency && in && out) {
+				jack_latency_range_t before;
+
+				jack_port_get_latency_range(in, mode, &before);
+				jack_port_set_latency_range(out, mode, &before);
+			}
+		}
+	}
+	pthread_mutex_unlock(&j->lock);
+}
+
+/* --- joining and leaving --- */
+
+static int set_callbacks(struct jack_backend *j)
+{
+	jack_on_info_shutdown(j->client, on_shutdown, j);
+	if (jack_set_process_callback(j->client, jack_backend_process_rt, &j->rt) ||
+		jack_set_buffer_size_callback(j->client, on_buffer_size, j) ||
+		jack_set_sample_rate_callback(j->client, on_sample_rate, j) ||
+		jack_set_xrun_callback(j->client, on_xrun, j) ||
+		jack_set_freewheel_callback(j->client, on_freewheel, j) ||
+		jack_set_port_registration_callback(j->client, on_port, j) ||
+		jack_set_port_connect_callback(j->client, on_connect, j) ||
+		jack_set_latency_callback(j->client, on_latency, j)) {
+		return -EIO;
+	}
+	return 0;
+}
+
+static int open_client(struct jack_backend *j)
+{
+	jack_options_t options = JackNoStartServer | JackUseExactName;
+	char client_name[JACK_NAMES_MAX], server[JACK_NAMES_MAX];
+	jack_status_t status = 0;
+
+	pthread_mutex_lock(&j->lock);
+	strcpy(client_name, j->client_name);
+	strcpy(server, j->server);
+	pthread_mutex_unlock(&j->lock);
+	atomic_store(&j->gone, false);
+	jack_call_begin(j, "jack_client_open");
+	if (strcmp(server, "default") == 0) {
+		j->client = jack_client_open(client_name, options, &status);
+	} else {
+		j->client = jack_client_open(client_name, options | JackServerName, &status, server);
+	}
+	jack_call_end(j);
+	if (!j->client) {
+		jack_take_error(j);
+		if (status & JackNameNotUnique) {
+			return -EEXIST;
+		}
+		return status & JackServerFailed ? -ECONNREFUSED : -EIO;
+	}
+	atomic_store(&j->rt.rate_hz, jack_get_sample_rate(j->client));
+	atomic_store(&j->period_frames, jack_get_buffer_size(j->client));
+	atomic_store(&j->rt.freewheel, false);
+	pthread_mutex_lock(&j->lock);
+	j->rt_priority = MAX(jack_client_real_time_priority(j->client), 0);
+	pthread_mutex_unlock(&j->lock);
+	return 0;
+}
+
+static void close_client(struct jack_backend *j)
+{
+	jack_links_lost(j);
+	jack_ports_forget(j);
+	jack_call_begin(j, "jack_client_close");
+	jack_client_close(j->client);
+	jack_call_end(j);
+	j->client = NULL;
+	/* Closing may have ended the thread in the middle of a callback. */
+	atomic_store(&j->rt.ended, atomic_load(&j->rt.begun));
+}
+
+/* Whatever state joining had reached. */
+static void leave(struct jack_backend *j)
+{
+	if (j->client) {
+		set_state(j, BACKEND_LEAVING);
+		if (j->active && !atomic_load(&j->gone)) {
+			jack_call_begin(j, "jack_deactivate");
+			jack_deactivate(j->client);
+			jack_call_end(j);
+		}
+		j->active = false;
+		j->links_again = false;
+		close_client(j);
+	}
+	pthread_mutex_lock(&j->lock);
+	j->want = false;
+	j->run = false;
+	pthread_mutex_unlock(&j->lock);
+	set_state(j, BACKEND_OFF);
+}
+
+/* Up to READY. 0, or -errno: try again later. */
+static int join(struct jack_backend *j)
+{
+	int r = open_client(j);
+
+	if (r < 0) {
+		return r;
+	}
+	r = set_callbacks(j);
+	if (r >= 0) {
+		r = jack_ports_update(j);
+	}
+	if (r < 0 || atomic_load(&j->gone)) {
+		close_client(j);
+		return r < 0 ? r : -ECONNREFUSED;
+	}
+	set_state(j, BACKEND_READY);
+	return 0;
+}
+
+static void activate(struct jack_backend *j)
+{
+	int r;
+
+	jack_call_begin(j, "jack_activate");
+	r = jack_activate(j->client);
+	jack_call_end(j);
+	if (r != 0) {
+		leave(j);
+		return;
+	}
+	j->active = true;
+	set_state(j, BACKEND_JOINED);
+	jack_links_update(j);
+}
+
+static void tend(struct jack_backend *j, unsigned todo)
+{
+	if (todo & JACK_TODO_GROUPS) {
+		(void)jack_ports_update(j);
+	}
+	if ((todo & JACK_TODO_LATENCY) && j->active) {
+		jack_call_begin(j, "jack_recompute_total_latencies");
+		jack_recompute_total_latencies(j->client);
+		jack_call_end(j);
+	}
+	if (todo && j->active) {
+		jack_links_update(j);
+	}
+}
+
+static void free_old_tables(struct jack_backend *j)
+{
+	struct jack_table *old;
+
+	pthread_mutex_lock(&j->lock);
+	old = j->old_tables;
+	j->old_tables = NULL;
+	pthread_mutex_unlock(&j->lock);
+	if (old && !jack_wait_rt(j)) {
+		return; /* a callback that hangs holds it for ever */
+	}
+	while (old) {
+		struct jack_table *next = old->next;
+
+		free(old);
+		old = next;
+	}
+}
+
+static void wait_for_work(struct jack_backend *j, bool retry)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += RETRY_NS;
+	until.tv_sec += until.tv_nsec / NSEC_PER_SEC;
+	until.tv_nsec %= NSEC_PER_SEC;
+	if (retry) {
+		(void)pthread_cond_timedwait(&j->wake, &j->lock, &until);
+	} else {
+		(void)pthread_cond_wait(&j->wake, &j->lock);
+	}
+}
+
+static void failed(struct jack_backend *j, int error)
+{
+	pthread_mutex_lock(&j->lock);
+	j->error = error;
+	pthread_mutex_unlock(&j->lock);
+	set_state(j, BACKEND_WAITING);
+}
+
+/* With the lock held. */
+static bool is_off(const struct jack_backend *j)
+{
+	return !j->want && !j->client && j->state == BACKEND_OFF;
+}
+
+/* With the lock held. */
+static bool idle(const struct jack_backend *j)
+{
+	if (j->quit || j->todo || j->old_tables) {
+		return false;
+	}
+	if (!j->want) {
+		return is_off(j);
+	}
+	return j->client && !atomic_load(&j->gone) && (!j->run || j->active);
+}
+
+void *jack_work(void *data)
+{
+	struct jack_backend *j = data;
+	bool retry = false;
+
+	for (;;) {
+		bool want, run, quit, off;
+		unsigned todo;
+		int r;
+
+		pthread_mutex_lock(&j->lock);
+		while (retry ? !j->quit && j->want && !j->todo : idle(j)) {
+			bool again = j->links_again;
+
+			wait_for_work(j, retry || again);
+			j->todo |= again ? JACK_TODO_LINKS : 0;
+			retry = false;
+		}
+		want = j->want;
+		run = j->run;
+		quit = j->quit;
+		off = is_off(j);
+		todo = j->todo;
+		j->todo = 0;
+		pthread_mutex_unlock(&j->lock);
+
+		if (quit) {
+			break;
+		}
+		tend(j, todo);
+		free_old_tables(j);
+		if (off) {
+			continue;
+		}
+		if (!want || (j->client && atomic_load(&j->gone))) {
+			leave(j);
+		} else if (!j->client) {
+			r = join(j);
+			retry = r < 0;
+			if (r < 0) {
+				failed(j, r);
+			}
+		} else if (run && !j->active) {
+			activate(j);
+		}
+	}
+	leave(j);
+	free_old_tables(j);
+	return NULL;
+}

@@ -1,0 +1,20 @@
+/* What the two halves of a device share: device.c has its life, device-conf.c what a reload does to it. */
+#ifndef DAEMON_DEVICE_INTERNAL_H
+#define DAEMON_DEVICE_INTERNAL_H
+
+#include "daemon/device.h"
+
+/* --- device.c --- */
+struct backend_ports device_ports(const struct device *d);
+/* What the box is to be told, from the configuration. */
+void device_make_settings(struct device *d, uint32_t rate_hz);
+/* Tells the engine what it shall do with this box from now on. */
+void device_publish(struct device *d, bool run);
+
+/* --- device-conf.c --- */
+/* A reload has given this box from one device to another: the one before must have let go of it. */
+bool device_must_wait(const struct device *d);
+/* The old box has faded out: on to the next one, if that is free. */
+void device_move(struct device *d);
+
+#endif

@@ -1,0 +1,123 @@
+#include "daemon/device.h"
+#include "daemon/manager.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+/* A joined server without a cycle for so long hangs (the longest period takes 0.2 s), and after this it is left. */
+#define STALLED_NS NSEC_PER_SEC
+#define LEAVE_STALLED_NS (5 * NSEC_PER_SEC)
+/* A callback that has not ended for so long never will. */
+#define HANGING_NS (2 * NSEC_PER_SEC)
+/* So long in one call the server is said to hang. */
+#define STUCK_NS (3 * NSEC_PER_SEC)
+#define STATUS_NAMES 3
+
+void health_init(struct health *h)
+{
+	uint64_t usec;
+
+	memset(h, 0, sizeof(*h));
+	if (sd_watchdog_enabled(0, &usec) > 0) {
+		h->watchdog_ns = (int64_t)usec * NSEC_PER_USEC;
+	}
+}
+
+/* Only while this thread (it is here) and the realtime thread both get on. */
+static void feed_watchdog(struct manager *m, int64_t now)
+{
+	struct health *h = &m->health;
+	bool hangs = m->info.in_cycle && now - h->cycles_ns > HANGING_NS;
+	bool plays = !m->connected || h->cycles != h->fed_cycles;
+
+	if (h->watchdog_ns == 0 || now - h->fed_ns < h->watchdog_ns / 4 || hangs || !plays) {
+		return;
+	}
+	h->fed_ns = now;
+	h->fed_cycles = h->cycles;
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
+static void check_stuck(struct manager *m)
+{
+	struct health *h = &m->health;
+	bool stuck = m->info.stuck_call && m->info.stuck_ns > STUCK_NS;
+
+	if (stuck && !h->said_stuck) {
+		log_warning(
+			"the JACK server \"%s\" has not come back from %s for %d s: it hangs. Restart it; "
+			"ethlinkd goes on when it answers",
+			m->conf->jack_server, m->info.stuck_call, (int)(STUCK_NS / NSEC_PER_SEC));
+	} else if (!stuck && h->said_stuck) {
+		log_notice("the JACK server \"%s\" answers again", m->conf->jack_server);
+	}
+	h->said_stuck = stuck;
+}
+
+void health_check(struct manager *m, int64_t now)
+{
+	struct health *h = &m->health;
+	enum backend_state state = m->info.state;
+
+	backend_get_info(m->backend, &m->info);
+	m->info.state = state; /* changes of this are on_backend()'s to see */
+	if (m->info.cycles != h->cycles || (!m->connected && !m->info.in_cycle)) {
+		h->cycles = m->info.cycles;
+		h->cycles_ns = now;
+	}
+	check_stuck(m);
+	feed_watchdog(m, now);
+	h->stalled = m->connected && now - h->cycles_ns > STALLED_NS;
+	if (h->stalled && now - h->cycles_ns > LEAVE_STALLED_NS) {
+		log_warning(
+			"the JACK server \"%s\" has not called us for %d s: it, or a client before us in the "
+			"graph, hangs. Leaving it, and joining again",
+			m->conf->jack_server, (int)(LEAVE_STALLED_NS / NSEC_PER_SEC));
+		backend_stop(m->backend);
+	}
+}
+
+/* Those that do not play, and why: ": hall searching, stage link-down". */
+static void append_absent(const struct manager *m, char *line, size_t size)
+{
+	unsigned named = 0;
+	size_t len;
+
+	for (unsigned i = 0; i < m->n_devices && named < STATUS_NAMES; i++) {
+		const struct device *d = m->devices[i];
+
+		if (d->state != DEVICE_ONLINE && !d->leaving) {
+			len = strlen(line);
+			snprintf(line + len, size - len, "%s%s %s", named++ ? ", " : "; ", d->conf->name,
+				device_state_to_string(d->state));
+		}
+	}
+}
+
+void health_say_status(struct manager *m)
+{
+	unsigned online = 0, all = 0;
+	char line[256];
+
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		online += m->devices[i]->state == DEVICE_ONLINE && !m->devices[i]->leaving;
+		all += !m->devices[i]->leaving;
+	}
+	if (m->stopping) {
+		snprintf(line, sizeof(line), "Fading out");
+	} else if (m->connected) {
+		snprintf(line, sizeof(line), "%u of %u boxes play, %u Hz, period %u", online, all,
+			m->info.rate_hz, m->info.period_frames);
+		append_absent(m, line, sizeof(line));
+	} else {
+		snprintf(line, sizeof(line), "Waiting for JACK server \"%s\"", m->conf->jack_server);
+	}
+	if (m->status_line && strcmp(line, m->status_line) == 0) {
+		return;
+	}
+	(void)sd_notifyf(0, "STATUS=%s", line);
+	free(m->status_line);
+	m->status_line = strdup(line);
+}

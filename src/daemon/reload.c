@@ -1,0 +1,188 @@
+#include "daemon/device.h"
+#include "daemon/iface.h"
+#include "daemon/manager.h"
+#include "net/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+static struct device *find_device(struct manager *m, const char *name)
+{
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		if (strcmp(m->devices[i]->conf->name, name) == 0) {
+			return m->devices[i];
+		}
+	}
+	return NULL;
+}
+
+static const struct conf_device *find_conf(const struct conf *conf, const char *name)
+{
+	for (unsigned i = 0; i < conf->n_devices; i++) {
+		if (strcmp(conf->devices[i].name, name) == 0) {
+			return &conf->devices[i];
+		}
+	}
+	return NULL;
+}
+
+int manager_get_iface(struct manager *m, const char *name, struct iface **ret_iface)
+{
+	struct iface *iface = iface_find(m, name);
+	int r;
+
+	if (!iface) {
+		if (m->n_ifaces == MANAGER_DEVICES_MAX) {
+			return -ENOSPC;
+		}
+		r = iface_new(m, name, &iface);
+		if (r < 0) {
+			return r;
+		}
+		m->ifaces[m->n_ifaces++] = iface;
+		/* Of an interface that is there already there will be no news. */
+		if (m->links) {
+			(void)link_monitor_ask(m->links);
+		}
+	}
+	*ret_iface = iface;
+	return 0;
+}
+
+static int add_device(struct manager *m, struct conf *conf, const struct conf_device *dev)
+{
+	struct iface *iface = NULL;
+	int r = m->n_devices == MANAGER_DEVICES_MAX ? -ENOSPC : manager_get_iface(m, dev->interface, &iface);
+
+	r = r < 0 ? r : device_new(m, conf, dev, iface, &m->devices[m->n_devices]);
+	if (r < 0) {
+		log_about(LOG_ERROR, dev->name, dev->interface, "%s: cannot add the device: %s", dev->name,
+			strerror(-r));
+		return r;
+	}
+	if (m->connected) {
+		device_format_changed(m->devices[m->n_devices]);
+	}
+	m->n_devices++;
+	return 0;
+}
+
+/* As in the configuration; those that leave come last. */
+static unsigned place(const struct manager *m, const struct device *d)
+{
+	const struct conf_device *dev = d->leaving ? NULL : find_conf(m->conf, d->conf->name);
+
+	return dev ? (unsigned)(dev - m->conf->devices) : CONF_DEVICES_MAX;
+}
+
+static void sort_devices(struct manager *m)
+{
+	for (unsigned i = 1; i < m->n_devices; i++) {
+		struct device *d = m->devices[i];
+		unsigned k = i;
+
+		for (; k > 0 && place(m, m->devices[k - 1]) > place(m, d); k--) {
+			m->devices[k] = m->devices[k - 1];
+		}
+		m->devices[k] = d;
+	}
+}
+
+int manager_configure(struct manager *m, struct conf *conf)
+{
+	struct conf *old = m->conf;
+	int r = 0;
+
+	m->conf = conf;
+	log_set_level(conf->log_level);
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		struct device *d = m->devices[i];
+
+		if (!find_conf(conf, d->conf->name) && !d->leaving) {
+			device_log(d, LOG_INFO, "no longer configured: fading out");
+			d->leaving = true;
+		}
+	}
+	for (unsigned i = 0; i < conf->n_devices; i++) {
+		struct device *d = find_device(m, conf->devices[i].name);
+		int failed = 0;
+
+		if (d) {
+			device_configure(d, conf, &conf->devices[i]);
+		} else {
+			failed = add_device(m, conf, &conf->devices[i]);
+		}
+		r = r < 0 ? r : failed;
+	}
+	sort_devices(m);
+	if (old && (strcmp(old->client_name, conf->client_name) != 0 ||
+			   strcmp(old->jack_server, conf->jack_server) != 0)) {
+		m->rejoin = true;
+	}
+	conf_unref(old);
+	manager_hurry(m);
+	return r;
+}
+
+void manager_sweep(struct manager *m)
+{
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		struct device *d = m->devices[i];
+
+		if (d->leaving && device_idle(d)) {
+			if (d->state == DEVICE_ONLINE) {
+				hold_tell(d, false);
+			}
+			m->n_devices--;
+			memmove(&m->devices[i], &m->devices[i + 1],
+				(m->n_devices - i) * sizeof(m->devices[0]));
+			device_free(d);
+			i--;
+		}
+	}
+	for (unsigned i = 0; i < m->n_ifaces; i++) {
+		if (iface_unused(m->ifaces[i])) {
+			iface_free(m->ifaces[i]);
+			m->ifaces[i--] = m->ifaces[--m->n_ifaces];
+		}
+	}
+}
+
+struct listener {
+	conf_error_fn error;
+	void *data;
+};
+
+static void on_error(void *data, const char *text)
+{
+	const struct listener *listener = data;
+
+	log_error("%s", text);
+	if (listener->error) {
+		listener->error(listener->data, text);
+	}
+}
+
+int manager_reload(struct manager *m, conf_error_fn error, void *data)
+{
+	struct listener listener = {.error = error, .data = data};
+	struct conf *conf = NULL;
+	int r;
+
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(now_ns() / NSEC_PER_USEC));
+	r = source_load(&m->source, on_error, &listener, &conf);
+	if (r < 0) {
+		log_error("%s is not used: all stays as it was; repair it and reload again", m->source.path);
+	} else {
+		log_info("the configuration was read again: %s, %u device%s", m->source.path, conf->n_devices,
+			conf->n_devices == 1 ? "" : "s");
+		r = manager_configure(m, conf);
+		if (r < 0) {
+			on_error(&listener, "not all devices could be added; see the log");
+		}
+	}
+	manager_ready(m);
+	return r;
+}
