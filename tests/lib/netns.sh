@@ -2,7 +2,8 @@
 # A virtual box, a JACK server and the daemon on the two ends of a veth pair in a network namespace of their own.
 # Needs root. Programs come from the build folder $BUILD (default: the current one).
 #
-#   nt_begin                     skips (77) without root; makes the namespace; NT_HOST_IF is the daemon's end, NT_BOX_IF the box's
+#   nt_begin                     skips (77) without root; makes the namespace; NT_HOST_IF is the daemon's end, NT_BOX_IF the box's;
+#                                starts the script again with a /dev/shm of its own
 #   nt_jackd RATE PERIOD         its own JACK server $NT_SERVER, realtime
 #   nt_jackd_end [SIGNAL]        stops it
 #   nt_emu NAME ARG...           ethlink-emu --json ARG... on NT_BOX_IF, ready
@@ -17,6 +18,7 @@
 #   NT_AS_USER                   what runs the daemon and the JACK clients; empty: root does
 #   nt_ok TEXT, nt_not_ok TEXT, nt_check TEXT CMD..., nt_end
 
+NT_ARGS=("$@")
 NT_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lib/procs.sh
 . "$NT_LIB/procs.sh"
@@ -72,7 +74,18 @@ nt_begin() {
 			exit 77
 		fi
 	done
+	nt_private_shm
 	nt_setup && nt_make_ns || exit 1
+}
+
+# JACK has room for eight servers in /dev/shm, and one that was killed keeps its place until a server of the same name
+# comes: here nobody takes another script's places, and the machine's own JACK is not touched.
+nt_private_shm() {
+	if [ "${NT_SHM_OF:-}" != $$ ]; then
+		NT_SHM_OF=$$ exec unshare --mount "$BASH" "$0" "${NT_ARGS[@]}"
+		exit 1
+	fi
+	mount -t tmpfs -o mode=1777,size=512m ethlinkd-shm /dev/shm || exit 1
 }
 
 # Programs, folders and names; no namespace yet.
