@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	src/base/audio.h \
+	src/base/hist.h \
 	src/base/log.c \
 	src/base/log.h \
 	src/base/mem.h \

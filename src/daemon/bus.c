@@ -391,3 +391,19 @@ void bus_free(struct bus *bus)
 	}
 	free(bus);
 }
+
+void bus_device_changed(struct bus *bus, struct device *d, unsigned changes)
+{
+}
+
+void bus_manager_changed(struct bus *bus)
+{
+}
+
+void bus_device_added(struct bus *bus, struct device *d)
+{
+}
+
+void bus_device_removed(struct bus *bus, struct device *d)
+{
+}

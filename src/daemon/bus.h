@@ -8,11 +8,30 @@
 #define DAEMON_BUS_H
 
 struct bus;
+struct device;
 struct manager;
 
 /* Makes the folder if need be and listens. 0 or -errno; what failed is in the log. */
 int bus_new(struct manager *m, struct bus **ret_bus);
 /* Closes all connections and removes the socket. NULL is allowed. */
 void bus_free(struct bus *bus);
+
+/* What has changed of a device. */
+enum bus_change {
+	BUS_STATE = 1 << 0,
+	BUS_LEVELS = 1 << 1, /* gain, mute, phantom and where they come from */
+	BUS_LABELS = 1 << 2,
+	BUS_LATENCY = 1 << 3,
+	BUS_INTERFACE = 1 << 4,
+	BUS_ALL = (1 << 5) - 1,
+};
+
+/* Whoever is connected is told a moment later, once for many changes. bus may be NULL in all of these. */
+void bus_device_changed(struct bus *bus, struct device *d, unsigned changes);
+/* Of the manager: joined or not, rate, period. */
+void bus_manager_changed(struct bus *bus);
+/* Told at once. Before device_free(), and after the device is in the manager's list. */
+void bus_device_added(struct bus *bus, struct device *d);
+void bus_device_removed(struct bus *bus, struct device *d);
 
 #endif

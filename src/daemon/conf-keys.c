@@ -14,6 +14,13 @@ static const char *const backend_names[] = {
 	[CONF_BACKEND_PIPEWIRE] = "pipewire",
 };
 
+static const char *const bus_names[] = {
+	[CONF_BUS_AUTO] = "auto",
+	[CONF_BUS_SESSION] = "session",
+	[CONF_BUS_SYSTEM] = "system",
+	[CONF_BUS_NONE] = "none",
+};
+
 const char *conf_backend_to_string(enum conf_backend backend)
 {
 	return (size_t)backend < ARRAY_SIZE(backend_names) ? backend_names[backend] : "?";
@@ -21,18 +28,28 @@ const char *conf_backend_to_string(enum conf_backend backend)
 
 /* --- [daemon] --- */
 
-static bool parse_backend(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
+/* The place of value among names, or -1. */
+static int find_word(const char *value, const char *const names[], size_t n)
 {
-	char q[CONF_QUOTE_MAX];
-
-	for (size_t i = 0; i < ARRAY_SIZE(backend_names); i++) {
-		if (strcmp(value, backend_names[i]) == 0) {
-			conf->backend = (enum conf_backend)i;
-			return true;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			return (int)i;
 		}
 	}
-	conf_complain(p, "%s is not allowed; write auto, jack or pipewire", conf_quote(value, q));
-	return false;
+	return -1;
+}
+
+static bool parse_backend(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
+{
+	int found = find_word(value, backend_names, ARRAY_SIZE(backend_names));
+	char q[CONF_QUOTE_MAX];
+
+	if (found < 0) {
+		conf_complain(p, "%s is not allowed; write auto, jack or pipewire", conf_quote(value, q));
+		return false;
+	}
+	conf->backend = (enum conf_backend)found;
+	return true;
 }
 
 static int print_backend(const struct conf *conf, const struct conf_device *dev, FILE *f)
@@ -138,6 +155,25 @@ static int print_fade(const struct conf *conf, const struct conf_device *dev, FI
 	return fprintf(f, "%d", conf->fade_ms);
 }
 
+static bool parse_bus(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
+{
+	int found = find_word(value, bus_names, ARRAY_SIZE(bus_names));
+	char q[CONF_QUOTE_MAX];
+
+	if (found < 0) {
+		conf_complain(
+			p, "%s is not allowed; write auto, session, system or none", conf_quote(value, q));
+		return false;
+	}
+	conf->bus = (enum conf_bus)found;
+	return true;
+}
+
+static int print_bus(const struct conf *conf, const struct conf_device *dev, FILE *f)
+{
+	return fprintf(f, "%s", bus_names[conf->bus]);
+}
+
 const struct conf_key conf_daemon_keys[CONF_DAEMON_KEYS] = {
 	[CONF_DAEMON_BACKEND] = {"backend", parse_backend, print_backend},
 	[CONF_DAEMON_CLIENT_NAME] = {"client-name", parse_client_name, print_client_name},
@@ -147,6 +183,7 @@ const struct conf_key conf_daemon_keys[CONF_DAEMON_KEYS] = {
 	[CONF_DAEMON_QDISC_BYPASS] = {"qdisc-bypass", parse_qdisc_bypass, print_qdisc_bypass},
 	[CONF_DAEMON_SOCKET_PRIORITY] = {"socket-priority", parse_socket_priority, print_socket_priority},
 	[CONF_DAEMON_FADE] = {"fade", parse_fade, print_fade},
+	[CONF_DAEMON_BUS] = {"bus", parse_bus, print_bus},
 };
 
 void conf_set_defaults(struct conf *conf)

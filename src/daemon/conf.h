@@ -27,6 +27,13 @@ enum conf_backend {
 	CONF_BACKEND_PIPEWIRE,
 };
 
+enum conf_bus {
+	CONF_BUS_AUTO,
+	CONF_BUS_SESSION,
+	CONF_BUS_SYSTEM,
+	CONF_BUS_NONE,
+};
+
 /* The keys of [daemon] and of [device NAME], in the order in which conf_print() writes them. */
 enum conf_daemon_key {
 	CONF_DAEMON_BACKEND,
@@ -37,6 +44,7 @@ enum conf_daemon_key {
 	CONF_DAEMON_QDISC_BYPASS,
 	CONF_DAEMON_SOCKET_PRIORITY,
 	CONF_DAEMON_FADE,
+	CONF_DAEMON_BUS,
 	CONF_DAEMON_KEYS,
 };
 
@@ -92,6 +100,7 @@ struct conf {
 	bool qdisc_bypass;   /* [daemon] qdisc-bypass */
 	int socket_priority; /* [daemon] socket-priority, 0..6: SO_PRIORITY without CAP_NET_ADMIN */
 	int fade_ms;	     /* [daemon] fade, 0..1000 ms */
+	enum conf_bus bus;   /* where programs find us besides the private socket */
 	struct conf_where where_key[CONF_DAEMON_KEYS];
 	struct conf_device *devices;
 	unsigned n_devices;

@@ -1,3 +1,4 @@
+#include "daemon/bus.h"
 #include "daemon/device-internal.h"
 
 #include <string.h>
@@ -46,6 +47,7 @@ static void change_ports(struct device *d, const struct conf_device *old)
 		same_strings(old->connect, d->conf->connect)) {
 		return;
 	}
+	bus_device_changed(d->manager->bus, d, BUS_LABELS);
 	if (backend_change_ports(d->manager->backend, d->group, &ports) < 0) {
 		device_log(d, LOG_ERROR, "out of memory; its ports stay as they are");
 	}
@@ -68,6 +70,7 @@ void device_configure(struct device *d, struct conf *owner, const struct conf_de
 	}
 	switch_conf(d, owner, conf);
 	change_ports(d, old);
+	device_merge_levels(d);
 	if (old->takeover != conf->takeover) {
 		hold_set_takeover(&d->hold, conf->takeover);
 	}
@@ -151,6 +154,8 @@ void device_move(struct device *d)
 	forget_next(d);
 	change_ports(d, old);
 	hold_set_takeover(&d->hold, d->conf->takeover);
+	device_load_levels(d);
+	bus_device_changed(m->bus, d, BUS_ALL);
 	memcpy(d->mac, mac, sizeof(d->mac));
 	d->vacant = false;
 	d->said_taken = false;

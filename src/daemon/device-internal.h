@@ -11,6 +11,17 @@ void device_make_settings(struct device *d, uint32_t rate_hz);
 /* Tells the engine what it shall do with this box from now on. */
 void device_publish(struct device *d, bool run);
 
+/* --- device-levels.c --- */
+/* From the configuration, and over it what is kept from before. For a device that is new. */
+void device_load_levels(struct device *d);
+/* The same, after a change of either. */
+void device_merge_levels(struct device *d);
+/*
+ * A box that plays nothing is told of its gains one channel at a time, too. Puts those whose turn it is not back to what
+ * they were; true if another probe has to follow soon.
+ */
+bool device_step_gains(struct device *d, struct ethlink_settings *settings, int64_t now);
+
 /* --- device-conf.c --- */
 /* A reload has given this box from one device to another: the one before must have let go of it. */
 bool device_must_wait(const struct device *d);

@@ -1,3 +1,4 @@
+#include "daemon/bus.h"
 #include "daemon/device-internal.h"
 
 #include "net/pktring.h"
@@ -78,6 +79,7 @@ int device_new(struct manager *m, struct conf *owner, const struct conf_device *
 	d->iface = iface;
 	ethlink_mac(conf->model, conf->serial, d->mac);
 	hold_init(&d->hold, conf->takeover);
+	device_load_levels(d);
 	r = engine_dac_new(m->engine, &d->dac);
 	if (r >= 0) {
 		r = engine_dac_set_wire(m->engine, d->dac, iface->wire);
@@ -115,9 +117,9 @@ void device_make_settings(struct device *d, uint32_t rate_hz)
 	d->want.rate_code = (uint8_t)ethlink_rate_code(rate_hz);
 	d->want.depth = POLICY_DEPTH_BLOCKS;
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		d->want.gain[k] = d->conf->mute[k]
+		d->want.gain[k] = d->levels.mute[k]
 					  ? ETHLINK_GAIN_MUTE
-					  : (uint8_t)ethlink_gain_byte(d->conf->model, d->conf->gain_db[k]);
+					  : (uint8_t)ethlink_gain_byte(d->conf->model, d->levels.gain_db[k]);
 	}
 }
 
@@ -171,6 +173,7 @@ void device_format_changed(struct device *d)
 	}
 	device_make_settings(d, m->info.rate_hz);
 	backend_set_latency(m->backend, d->group, d->policy.latency_frames);
+	bus_device_changed(m->bus, d, BUS_LATENCY);
 	device_publish(d, false);
 	d->next_probe_ns = 0;
 	manager_hurry(m);
@@ -200,6 +203,7 @@ static int send_settings(struct device *d, const struct ethlink_settings *settin
 	}
 	frame[ETHLINK_OFF_MARK] = ETHLINK_MARK;
 	d->last_probe_ns = now;
+	memcpy(d->told_gain, settings->gain, sizeof(d->told_gain));
 	r = pktring_send(d->iface->ring, frame, sizeof(frame));
 	if (r >= 0) {
 		d->probes++;
@@ -210,10 +214,15 @@ static int send_settings(struct device *d, const struct ethlink_settings *settin
 static void probe(struct device *d, int64_t now)
 {
 	/* The box is looked for less often the longer it is away; one that is not played is kept awake. */
+	struct ethlink_settings settings = d->want;
+
 	d->next_probe_ns = now + (d->state == DEVICE_SEARCHING && now - d->searching_since_ns >= PROBE_FAST_NS
 						 ? PROBE_SLOW_NS
 						 : PROBE_INTERVAL_NS);
-	(void)send_settings(d, &d->want, now);
+	if (d->state == DEVICE_ONLINE) {
+		(void)device_step_gains(d, &settings, now);
+	}
+	(void)send_settings(d, &settings, now);
 }
 
 /*
@@ -325,6 +334,7 @@ static void enter_state(struct device *d, enum device_state state, int64_t now)
 			BOX_ARGS(d), d->iface->name);
 	}
 	d->state = state;
+	bus_device_changed(d->manager->bus, d, BUS_STATE);
 	d->said_silent = false;
 	d->searching_since_ns = now;
 	if (state == DEVICE_SEARCHING) {

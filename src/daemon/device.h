@@ -8,6 +8,7 @@
 
 #include "daemon/hold.h"
 #include "daemon/iface.h"
+#include "daemon/levels.h"
 #include "daemon/manager.h"
 
 enum device_state {
@@ -37,10 +38,15 @@ struct device {
 	bool leaving; /* no longer configured: goes when it has faded out */
 	struct policy policy;
 	bool policy_ok;
-	uint32_t rate_hz; /* what the box was last told */
+	uint32_t rate_hz;     /* what the box was last told */
+	struct levels levels; /* in effect */
+	struct overrides overrides;
 	struct ethlink_settings want;
-	bool marked;	    /* the box has taken its settings from a frame that was to set it */
-	bool restarting;    /* it has been reset in the middle of the stream: that begins anew */
+	uint8_t told_gain
+		[ETHLINK_CHANNELS]; /* the gains of the last frame that it got while it did not play */
+	uint64_t told_starts;	    /* streams that had begun then */
+	bool marked;		    /* the box has taken its settings from a frame that was to set it */
+	bool restarting;	    /* it has been reset in the middle of the stream: that begins anew */
 	bool unsettled;	    /* restarting: the frame that makes it take its settings again is still to come */
 	int64_t restart_ns; /* the last time */
 	int64_t gain_changed_ns; /* since then the box may hold gains on their way */
@@ -77,6 +83,19 @@ bool device_idle(const struct device *d);
 void device_seen(struct device *d, int64_t now);
 /* An ETHlink frame with this box's MAC as source came in for this host. */
 void device_received(struct device *d, const struct ethlink_frame *frame, size_t len, int64_t now);
+
+/* --- device-levels.c --- */
+
+/* All take effect at once and are kept. channel: 1..8, 0: all. 0, or -ECHRNG: no such channel. */
+int device_set_mute(struct device *d, unsigned channel, bool mute);
+/* Also -ERANGE: not a whole number of dB, or out of the box's range. */
+int device_set_gain(struct device *d, unsigned channel, double gain_db);
+/* bank: 1 (channels 1 to 4) or 2. 0, -ECHRNG, or -EOPNOTSUPP: this model has none. */
+int device_set_phantom(struct device *d, unsigned bank, bool on);
+/* Back to the configuration's values. */
+void device_reset(struct device *d);
+int device_gain_min_db(const struct device *d);
+int device_gain_max_db(const struct device *d);
 
 const char *device_state_to_string(enum device_state state);
 

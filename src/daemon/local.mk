@@ -13,6 +13,7 @@ libdaemon_a_SOURCES = \
 	src/daemon/conf.h \
 	src/daemon/device-conf.c \
 	src/daemon/device-internal.h \
+	src/daemon/device-levels.c \
 	src/daemon/device.c \
 	src/daemon/device.h \
 	src/daemon/folder.c \
@@ -24,13 +25,17 @@ libdaemon_a_SOURCES = \
 	src/daemon/iface.h \
 	src/daemon/journal.c \
 	src/daemon/journal.h \
+	src/daemon/levels.c \
+	src/daemon/levels.h \
 	src/daemon/manager.c \
 	src/daemon/manager.h \
 	src/daemon/patch.c \
 	src/daemon/patch.h \
 	src/daemon/reload.c \
 	src/daemon/source.c \
-	src/daemon/source.h
+	src/daemon/source.h \
+	src/daemon/state.c \
+	src/daemon/state.h
 
 sbin_PROGRAMS += ethlinkd
 ethlinkd_SOURCES = src/daemon/main.c

@@ -134,15 +134,18 @@ static void lock_memory(void)
 /*
  * A system service has a runtime folder of its own, but no session that would name its user's; the audio server of that
  * user has its socket there. At boot the folder may come later than we.
+ * True for a system service.
  */
-static void find_runtime_folder(void)
+static bool find_runtime_folder(void)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/run/user/%u", (unsigned)geteuid());
-	if (getenv("RUNTIME_DIRECTORY") && !getenv("XDG_RUNTIME_DIR")) {
-		setenv("XDG_RUNTIME_DIR", path, 1);
+	if (!getenv("RUNTIME_DIRECTORY") || getenv("XDG_RUNTIME_DIR")) {
+		return false;
 	}
+	setenv("XDG_RUNTIME_DIR", path, 1);
+	return true;
 }
 
 static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *data)
@@ -171,7 +174,7 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int run(const struct source *source, struct conf *conf)
+static int run(const struct source *source, struct conf *conf, bool system_service)
 {
 	struct manager *m = NULL;
 	sd_event *event = NULL;
@@ -184,7 +187,7 @@ static int run(const struct source *source, struct conf *conf)
 		conf_unref(conf);
 		return EXIT_FAILURE;
 	}
-	r = manager_new(event, source, conf, &m);
+	r = manager_new(event, source, conf, system_service, &m);
 	r = r < 0 ? r : sd_event_add_signal(event, NULL, SIGTERM, on_end_signal, m);
 	r = r < 0 ? r : sd_event_add_signal(event, NULL, SIGINT, on_end_signal, m);
 	r = r < 0 ? r : sd_event_add_signal(event, NULL, SIGHUP, on_reload_signal, m);
@@ -213,6 +216,7 @@ int main(int argc, char **argv)
 {
 	struct options o = {.source = {.path = DEFAULT_CONF, .backend = -1, .log_level = -1}};
 	struct conf *conf = NULL;
+	bool system_service = false;
 	int r;
 
 	log_set_program("ethlinkd");
@@ -224,7 +228,7 @@ int main(int argc, char **argv)
 		/* A reload that comes early waits until there is somebody to do it. */
 		block_signals();
 		journal_begin();
-		find_runtime_folder();
+		system_service = find_runtime_folder();
 	}
 	if (source_load(&o.source, say_conf_error, NULL, &conf) < 0) {
 		return EX_CONFIG;
@@ -238,5 +242,5 @@ int main(int argc, char **argv)
 	if (conf->n_devices == 0) {
 		log_warning("%s has no [device …] section: there is nothing to do yet", o.source.path);
 	}
-	return run(&o.source, conf);
+	return run(&o.source, conf, system_service);
 }

@@ -4,6 +4,7 @@
 #include "daemon/device.h"
 #include "daemon/iface.h"
 #include "daemon/patch.h"
+#include "daemon/state.h"
 #include "engine/policy.h"
 #include "net/link.h"
 
@@ -87,6 +88,7 @@ static void joined(struct manager *m)
 	log_info("joined JACK server \"%s\": %u Hz, periods of %u frames%s", server_name(m), m->info.rate_hz,
 		m->info.period_frames,
 		m->info.rt_priority > 0 ? "" : ", without realtime scheduling: expect dropouts");
+	bus_manager_changed(m->bus);
 	format_changed(m);
 }
 
@@ -99,6 +101,7 @@ static void lost(struct manager *m)
 	}
 	m->connected = false;
 	m->said_waiting = true;
+	bus_manager_changed(m->bus);
 	for (unsigned i = 0; i < m->n_devices; i++) {
 		device_format_changed(m->devices[i]);
 	}
@@ -170,6 +173,7 @@ static int on_backend(sd_event_source *source, int fd, uint32_t revents, void *d
 		(old.rate_hz != m->info.rate_hz || old.period_frames != m->info.period_frames)) {
 		log_info("the JACK server now runs at %u Hz with periods of %u frames", m->info.rate_hz,
 			m->info.period_frames);
+		bus_manager_changed(m->bus);
 		format_changed(m);
 	}
 	if (changes & BACKEND_CHANGED_FREEWHEEL) {
@@ -344,7 +348,8 @@ static int set_up(struct manager *m, struct conf *conf)
 {
 	int r;
 
-	r = engine_new(sample_kernels_best(), &m->engine);
+	r = state_new(m->event, &m->state);
+	r = r < 0 ? r : engine_new(sample_kernels_best(), &m->engine);
 	if (r < 0) {
 		conf_unref(conf);
 		return r;
@@ -381,7 +386,8 @@ static int set_up(struct manager *m, struct conf *conf)
 	return 0;
 }
 
-int manager_new(sd_event *event, const struct source *source, struct conf *conf, struct manager **ret_manager)
+int manager_new(sd_event *event, const struct source *source, struct conf *conf, bool system_service,
+	struct manager **ret_manager)
 {
 	struct manager *m = calloc(1, sizeof(*m));
 	int r;
@@ -392,6 +398,7 @@ int manager_new(sd_event *event, const struct source *source, struct conf *conf,
 	}
 	m->event = sd_event_ref(event);
 	m->source = *source;
+	m->system_service = system_service;
 	health_init(&m->health);
 	r = set_up(m, conf);
 	if (r < 0) {
@@ -418,6 +425,7 @@ void manager_free(struct manager *m)
 	backend_free(m->backend);
 	engine_free(m->engine);
 	link_monitor_free(m->links);
+	state_free(m->state);
 	conf_unref(m->conf);
 	sd_event_unref(m->event);
 	free(m->status_line);

@@ -21,6 +21,7 @@ struct bus;
 struct device;
 struct iface;
 struct link_monitor;
+struct state;
 
 /* What has been seen of the realtime thread, for the watchdog. */
 struct health {
@@ -41,11 +42,13 @@ struct manager {
 	struct backend *backend;
 	struct link_monitor *links;
 	struct bus *bus;
+	struct state *state;
 	struct iface *ifaces[MANAGER_DEVICES_MAX];
 	unsigned n_ifaces;
 	struct device *devices[MANAGER_DEVICES_MAX];
 	unsigned n_devices;
 	sd_event_source *tick;
+	bool system_service;	  /* of the system's systemd, not in a user's session */
 	bool connected;		  /* joined to the audio server, callbacks run */
 	bool stopping;		  /* fading out before the end */
 	bool rejoin;		  /* fading out before the audio server is left for another */
@@ -59,8 +62,8 @@ struct manager {
 };
 
 /* 0 or -errno; what failed is in the log. conf is taken over even on failure. */
-int manager_new(
-	sd_event *event, const struct source *source, struct conf *conf, struct manager **ret_manager);
+int manager_new(sd_event *event, const struct source *source, struct conf *conf, bool system_service,
+	struct manager **ret_manager);
 /* Only when manager_is_off(). */
 void manager_free(struct manager *m);
 /* The audio server has let go of us: no callback runs, or will. */

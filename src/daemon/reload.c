@@ -1,3 +1,4 @@
+#include "daemon/bus.h"
 #include "daemon/device.h"
 #include "daemon/iface.h"
 #include "daemon/manager.h"
@@ -66,6 +67,7 @@ static int add_device(struct manager *m, struct conf *conf, const struct conf_de
 		device_format_changed(m->devices[m->n_devices]);
 	}
 	m->n_devices++;
+	bus_device_added(m->bus, m->devices[m->n_devices - 1]);
 	return 0;
 }
 
@@ -138,6 +140,7 @@ void manager_sweep(struct manager *m)
 			m->n_devices--;
 			memmove(&m->devices[i], &m->devices[i + 1],
 				(m->n_devices - i) * sizeof(m->devices[0]));
+			bus_device_removed(m->bus, d);
 			device_free(d);
 			i--;
 		}

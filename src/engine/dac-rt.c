@@ -416,6 +416,9 @@ static void report_peaks_rt(struct dac *dac)
 		uint32_t bits;
 
 		memcpy(&bits, &dac->peak[k], sizeof(bits));
+		if (dac->peak[k] > 1.0f) {
+			seam_count_rt(&dac->report.clips[k], 1);
+		}
 		/* Floats that are not negative compare like their bits. */
 		if (bits > atomic_load_explicit(&dac->report.peak[k], memory_order_relaxed)) {
 			atomic_store_explicit(&dac->report.peak[k], bits, memory_order_relaxed);

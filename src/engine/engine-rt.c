@@ -156,10 +156,14 @@ static void discard_rt(const struct wire_plan *wire)
 	}
 }
 
-static void kick_rt(struct engine *engine, const struct wire_plan *wire)
+static void kick_rt(struct engine *engine, const struct wire_plan *wire, const struct audio_cycle *cycle)
 {
+	int64_t begin_ns = now_ns();
 	int r = pktring_kick_rt(wire->ring);
+	int64_t end_ns = now_ns();
 
+	hist_add_rt(&engine->seam.report.kick_at, end_ns - cycle->now_ns);
+	hist_add_rt(&engine->seam.report.kick_took, end_ns - begin_ns);
 	seam_count_rt(&engine->seam.report.kicks, 1);
 	if (r == 0 || r == -EAGAIN) {
 		return; /* EAGAIN: send memory is short; what is left goes with the next kick */
@@ -201,7 +205,7 @@ static void wire_rt(struct engine *engine, const struct wire_plan *wire, const s
 		lead_rt(wire, cycle->now_ns);
 		while (row_rt(wire, cycle->now_ns) > 0 || rows_rt(wire) > 0) {
 		}
-		kick_rt(engine, wire);
+		kick_rt(engine, wire, cycle);
 	}
 	for (unsigned i = 0; i < wire->n_dacs; i++) {
 		dac_end_rt(wire->dacs[i], cycle);
@@ -229,6 +233,10 @@ void engine_process_rt(void *data, const struct audio_cycle *cycle)
 	uint64_t epoch = atomic_load_explicit(&engine->seam.epoch, memory_order_acquire);
 	const struct engine_plan *plan = atomic_load_explicit(&engine->seam.plan, memory_order_acquire);
 
+	if (engine->last_cycle_ns != 0 && !cycle->freewheel) {
+		hist_add_rt(&engine->seam.report.gaps, cycle->now_ns - engine->last_cycle_ns);
+	}
+	engine->last_cycle_ns = cycle->freewheel ? 0 : cycle->now_ns;
 	clock_update_rt(&engine->clock, cycle);
 	for (unsigned i = 0; i < cycle->n_groups; i++) {
 		struct dac *dac = cycle->groups[i]->owner;

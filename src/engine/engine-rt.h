@@ -24,7 +24,8 @@ struct wire {
 
 struct engine {
 	struct seam seam;
-	struct clock clock; /* RT's */
+	struct clock clock;    /* RT's */
+	int64_t last_cycle_ns; /* RT's: when the last callback began; 0: there was none */
 	const struct sample_kernels *kernels;
 	struct wire *wires[ENGINE_WIRES_MAX];
 	unsigned n_wires;

@@ -118,6 +118,7 @@ void engine_set_running(struct engine *engine, bool running)
 	engine->running = running;
 	if (!running) {
 		memset(&engine->clock, 0, sizeof(engine->clock));
+		engine->last_cycle_ns = 0;
 	}
 	/* RT is not there to end its streams; left as they are they would go on in the middle when it is back. */
 	for (unsigned w = 0; !running && w < engine->n_wires; w++) {

@@ -10,6 +10,7 @@
 #define ENGINE_SEAM_H
 
 #include "base/audio.h"
+#include "base/hist.h"
 #include "base/spsc.h"
 #include "base/util.h"
 #include "proto/ethlink.h"
@@ -61,7 +62,8 @@ struct dac_report {
 	_Atomic uint64_t starts;	  /* times the stream was started */
 	_Atomic uint64_t gain_now;	  /* the eight gain bytes that frames carry, channel 1 lowest */
 	_Atomic uint32_t mode;		  /* enum dac_mode */
-	_Atomic uint32_t peak[ETHLINK_CHANNELS]; /* bits of a float: largest |x| since control took it */
+	_Atomic uint64_t clips[ETHLINK_CHANNELS]; /* cycles with a sample above full scale */
+	_Atomic uint32_t peak[ETHLINK_CHANNELS];  /* bits of a float: largest |x| since control took it */
 };
 
 /* One interface's part of the plan. */
@@ -84,6 +86,9 @@ struct engine_report {
 	_Atomic uint64_t kicks;
 	_Atomic uint64_t kick_errors;
 	_Atomic uint32_t last_kick_error; /* positive errno */
+	struct hist gaps;		  /* from callback to callback, ns */
+	struct hist kick_at;		  /* from the start of the callback to the end of a kick, ns */
+	struct hist kick_took;		  /* a kick, ns */
 };
 
 struct seam {

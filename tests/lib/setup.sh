@@ -21,6 +21,7 @@ libsystemd-dev  pkg-config --exists libsystemd
 libinih-dev     test -e /usr/include/ini.h
 libcmocka-dev   pkg-config --exists cmocka
 libsndfile1-dev pkg-config --exists sndfile
+libncurses-dev  pkg-config --exists ncursesw
 iproute2        command -v ip
 procps          command -v ps && command -v sysctl
 jq              command -v jq
@@ -33,6 +34,9 @@ libcap2-bin     command -v capsh && command -v setcap
 util-linux      command -v setpriv && command -v nsenter
 debootstrap     command -v debootstrap
 systemd-container   command -v systemd-nspawn
+dbus-daemon     command -v dbus-daemon
+dbus-bin        command -v dbus-send
+tmux            command -v tmux
 '
 
 # The packages of a list that are missing, in one line.

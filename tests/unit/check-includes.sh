@@ -13,7 +13,7 @@ allowed()
 	engine) echo "engine proto dsp net base" ;;
 	backend) echo "backend base" ;;
 	daemon) echo "daemon backend engine net dsp proto base" ;;
-	ctl) echo "ctl base" ;;
+	ctl) echo "ctl net proto base" ;;
 	emu) echo "emu net dsp proto base" ;;
 	*) echo "" ;;
 	esac
@@ -27,6 +27,7 @@ owner()
 	ini.h) echo "daemon" ;;
 	systemd/*) echo "daemon ctl" ;;
 	sndfile.h) echo "emu" ;;
+	*curses.h) echo "ctl" ;;
 	*) echo "" ;;
 	esac
 }

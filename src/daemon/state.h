@@ -1,0 +1,31 @@
+/*
+ * What was set at run time, kept over restarts in a file of the state folder. The configuration is never written.
+ *
+ * Ownership: the manager owns it. Control thread only; the file is written by a thread of its own, so that a slow disk
+ * holds nothing up.
+ */
+#ifndef DAEMON_STATE_H
+#define DAEMON_STATE_H
+
+#include "daemon/levels.h"
+
+#include <systemd/sd-event.h>
+
+struct state;
+
+/*
+ * Reads the file. One that is damaged is set aside and said in the log; then nothing was set. 0, or -errno for what makes
+ * it impossible to go on (memory, event loop): where the folder cannot be written to, that is said, and all goes on.
+ */
+int state_new(sd_event *event, struct state **ret_state);
+/* Writes what is not written yet, and waits for that. NULL is allowed. */
+void state_free(struct state *state);
+
+/* What was set for the device of this name and model; all zero where there is nothing. state may be NULL. */
+void state_get(const struct state *state, const char *name, enum ethlink_model model,
+	struct overrides *ret_overrides);
+/* Takes it down; it is written about a second later. state may be NULL. */
+void state_put(
+	struct state *state, const char *name, enum ethlink_model model, const struct overrides *overrides);
+
+#endif
