@@ -34,7 +34,6 @@ NT_SPRAY=
 NT_HOST_IF=host0
 NT_BOX_IF=box0
 NT_SERVER=
-NT_SERVER_KILLED=
 NT_CONF=
 NT_FEED_JSON={}
 NT_EMU_JSON={}
@@ -75,6 +74,8 @@ nt_begin() {
 		fi
 	done
 	nt_private_shm
+	# Nor are the machine's own message buses.
+	export DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/session DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent/system
 	nt_setup && nt_make_ns || exit 1
 }
 
@@ -137,8 +138,6 @@ nt_ip() {
 procs_cleanup() {
 	local ns
 
-	nt_forget_server
-
 	for ns in $NT_NS "${NT_MORE_NS[@]}"; do
 		ip netns del "$ns" 2> /dev/null
 	done
@@ -151,22 +150,13 @@ nt_jack_answers() {
 nt_jackd() {
 	JACK_NO_AUDIO_RESERVATION=1 procs_start jackd jackd -n "$NT_SERVER" -R -P 60 -d dummy -r "$1" -p "$2"
 	procs_until 10 "the JACK server" nt_jack_answers || return 1
-	NT_SERVER_KILLED=
 	if ! ps -L -o cls=,rtprio= -p "${PROCS_PID[jackd]}" | grep -q 'FF'; then
 		echo "# no realtime priority for JACK on this machine: xruns are likely"
 	fi
 }
 
 nt_jackd_end() {
-	[ "${1:-}" != KILL ] || NT_SERVER_KILLED=1
 	procs_stop jackd "${1:-TERM}" 2> /dev/null
-}
-
-# JACK knows at most eight servers by name. One that was killed keeps its place until another of that name has ended well.
-nt_forget_server() {
-	if [ -n "$NT_SERVER_KILLED" ]; then
-		nt_jackd 48000 1024 && procs_stop jackd
-	fi
 }
 
 # Starts PROCESS-NAME inside the namespace.
@@ -219,9 +209,9 @@ nt_ctl() {
 	"$NT_CTL" --socket="$NT_RUN/control" "$@"
 }
 
-# $1: a filter for jq over the status.
+# $@: a filter for jq over the status, and options.
 nt_status() {
-	nt_ctl status --json | jq -r "$1"
+	nt_ctl status --json | jq -r "$@"
 }
 
 nt_answers() {

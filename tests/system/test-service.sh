@@ -11,6 +11,7 @@
 . "$(dirname "$0")/../lib/container.sh"
 
 user=alice
+guest=bob
 unit=ethlinkd@$user.service
 exposure_max=25
 feed_out=/var/tmp/feed.out
@@ -42,7 +43,7 @@ configure() {
 
 # A JACK server as a user has it, and the user.
 add_user() {
-	useradd --root "$CT_ROOT" --create-home --groups audio "$user" || return 1
+	useradd --root "$CT_ROOT" --create-home --groups audio "$user" && useradd --root "$CT_ROOT" --create-home "$guest" || return 1
 	cat > "$CT_ROOT/etc/systemd/system/jackd.service" << END
 [Service]
 User=$user
@@ -54,7 +55,7 @@ END
 }
 
 set_up() {
-	ct_rootfs jackd2 jq procps libinih1 libsndfile1 && install_it && add_user && configure 0 &&
+	ct_rootfs jackd2 jq procps libinih1 libsndfile1 libncursesw6 && install_it && add_user && configure 0 &&
 		systemctl --root="$CT_ROOT" enable --quiet "$unit"
 }
 
@@ -148,6 +149,40 @@ realtime() {
 ctl_finds_it() {
 	[ "$(ct ethlinkctl status --json | jq -r '.devices[0].state')" = online ] &&
 		[ "$(ct_as "$user" ethlinkctl status --json | jq -r '.devices[0].state')" = online ]
+}
+
+bus_as() {
+	ct_as "$1" busctl --system "${@:2}" 2>> "$PROCS_DIR/busctl.err"
+}
+
+device=(org.ethlinkd1 /org/ethlinkd1/device/stage org.ethlinkd1.Device)
+
+# Everybody may look, group audio and root may touch.
+system_bus() {
+	local who before
+
+	for who in root "$user" "$guest"; do
+		[ "$(bus_as "$who" get-property "${device[@]}" State)" = 's "online"' ] || { echo "# $who cannot read"; return 1; }
+		bus_as "$who" call org.ethlinkd1 /org/ethlinkd1 org.ethlinkd1.Manager ListDevices > /dev/null || return 1
+	done
+	before=$(nt_status -c '.devices[0].gain_db')
+	: > "$PROCS_DIR/busctl.err"
+	if bus_as "$guest" call "${device[@]}" SetGain ud 1 -20 || bus_as "$guest" call "${device[@]}" SetAllMuted b true ||
+		bus_as "$guest" call org.ethlinkd1 /org/ethlinkd1 org.ethlinkd1.Manager Reload; then
+		echo "# $guest may touch"
+		return 1
+	fi
+	[ "$(nt_status -c '.devices[0].gain_db')" = "$before" ] && [ "$(grep -ci "denied" "$PROCS_DIR/busctl.err")" -eq 3 ] || return 1
+	bus_as "$user" call "${device[@]}" SetGain ud 0 -20 && procs_until 3 "the gains" gains_are -20 &&
+		ct_as "$user" ethlinkctl --system reset stage && procs_until 3 "the gains" gains_are "$gain"
+}
+
+# A restart of the service, and one by the watchdog or systemd: what was set is there again.
+settings_survive() {
+	ct_as "$user" ethlinkctl gain stage all -9 && procs_until 3 "the gains" gains_are -9 || return 1
+	ct systemctl restart "$unit" && nt_wait_state stage online && procs_until 3 "the gains" gains_are -9 &&
+		ct test -s "/var/lib/ethlinkd/$user/settings" && ct_as "$user" ethlinkctl reset stage &&
+		procs_until 3 "the gains" gains_are "$gain"
 }
 
 status_line() {
@@ -358,6 +393,8 @@ nt_check "ethlinkctl finds it, for root and for the user" ctl_finds_it
 nt_check "systemctl status says what plays" status_line
 nt_check "systemctl reload with another gain: applied, not a frame lost" lossless good_reload
 nt_check "systemctl reload with a wrong file: fails, nothing changes" lossless bad_reload
+nt_check "on the system bus everybody may look, and group audio control" system_bus
+nt_check "what was set at run time survives a restart of the service" settings_survive
 nt_check "kill -9: systemd starts it again, it plays" killed
 nt_check "SIGSTOP: the watchdog has it started again, it plays" stands_still
 nt_check "stop: exit status 0, silence, JACK goes on" stops
