@@ -13,9 +13,7 @@
 #include <unistd.h>
 
 #define NAME "org.ethlinkd1"
-#define OBJECT "/org/ethlinkd1"
-#define INTERFACE "org.ethlinkd1.Manager"
-#define ERROR_CONFIGURATION "org.ethlinkd1.Error.Configuration"
+#define BUS_SEARCH_MS 1000
 #define START "start it (see ethlinkd(8))"
 
 #define PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
@@ -164,18 +162,6 @@ static int search_socket(char ret_error[CLIENT_ERROR_MAX])
 	return -ENOENT;
 }
 
-static void explain_bus(int err, char ret_error[CLIENT_ERROR_MAX])
-{
-	if (err == ETIMEDOUT) {
-		snprintf(ret_error, CLIENT_ERROR_MAX, "ethlinkd does not answer; it may hang: restart it");
-	} else if (err == ECONNRESET || err == EPIPE || err == ENOTCONN) {
-		snprintf(ret_error, CLIENT_ERROR_MAX,
-			"ethlinkd closed the connection; does it run as another user than you?");
-	} else {
-		snprintf(ret_error, CLIENT_ERROR_MAX, "the connection to ethlinkd failed: %s", strerror(err));
-	}
-}
-
 /* sd-bus itself would wait for a silent partner for one and a half minutes. */
 static int wait_ready(sd_bus *bus, unsigned timeout_ms)
 {
@@ -202,7 +188,8 @@ static int wait_ready(sd_bus *bus, unsigned timeout_ms)
 	}
 }
 
-static int start_bus(struct client *client, int fd)
+/* The fd is taken over in any case. */
+static int start_fd(struct client *client, int fd)
 {
 	int r;
 
@@ -217,39 +204,99 @@ static int start_bus(struct client *client, int fd)
 		return r;
 	}
 	r = sd_bus_set_bus_client(client->bus, 0);
-	if (r < 0) {
-		return r;
-	}
-	r = sd_bus_start(client->bus);
-	return r < 0 ? r : wait_ready(client->bus, client->timeout_ms);
+	return r < 0 ? r : sd_bus_start(client->bus);
 }
 
-int client_open_fd(struct client *client, int fd, unsigned timeout_ms, char ret_error[CLIENT_ERROR_MAX])
+/* 0 where somebody on the bus has the daemon's name. */
+static int find_name(sd_bus *bus)
+{
+	sd_bus_message *call = NULL, *reply = NULL;
+	int has_owner = 0;
+	int r;
+
+	r = wait_ready(bus, BUS_SEARCH_MS);
+	r = r < 0 ? r
+		  : sd_bus_message_new_method_call(bus, &call, "org.freedesktop.DBus",
+			    "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner");
+	r = r < 0 ? r : sd_bus_message_append(call, "s", NAME);
+	r = r < 0 ? r : sd_bus_call(bus, call, BUS_SEARCH_MS * 1000ULL, NULL, &reply);
+	r = r < 0 ? r : sd_bus_message_read(reply, "b", &has_owner);
+	sd_bus_message_unref(call);
+	sd_bus_message_unref(reply);
+	return r < 0 ? r : has_owner ? 0 : -ENOENT;
+}
+
+/* Asks first, as a call would start a daemon that nobody has asked for. */
+static int search_buses(struct client *client)
+{
+	int r = -ENOENT;
+
+	client->destination = NAME;
+	for (int system = 0; system < 2 && r < 0; system++) {
+		r = system ? sd_bus_open_system(&client->bus) : sd_bus_open_user(&client->bus);
+		r = r < 0 ? r : find_name(client->bus);
+		if (r < 0) {
+			client_close(client);
+		}
+	}
+	return r;
+}
+
+static int start_bus(struct client *client, bool system, char ret_error[CLIENT_ERROR_MAX])
 {
 	int r;
 
-	*client = (struct client){.timeout_ms = timeout_ms};
-	r = start_bus(client, fd);
+	client->destination = NAME;
+	r = system ? sd_bus_open_system(&client->bus) : sd_bus_open_user(&client->bus);
 	if (r < 0) {
-		explain_bus(-r, ret_error);
+		client_explain_bus(client, -r, ret_error);
+	}
+	return r;
+}
+
+int client_start(struct client *client, enum client_way way, const char *path, unsigned timeout_ms,
+	char ret_error[CLIENT_ERROR_MAX])
+{
+	int fd, r;
+
+	*client = (struct client){.way = way, .timeout_ms = timeout_ms};
+	if (way == CLIENT_USER || way == CLIENT_SYSTEM) {
+		r = start_bus(client, way == CLIENT_SYSTEM, ret_error);
+		if (r < 0) {
+			client_close(client);
+		}
+		return r;
+	}
+	if (way == CLIENT_SEARCH) {
+		fd = search_socket(ret_error);
+		if (fd < 0 && search_buses(client) >= 0) {
+			return 0;
+		}
+		client->destination = NULL;
+	} else {
+		fd = connect_socket(path);
+		if (fd < 0) {
+			explain_socket(-fd, path, ret_error);
+		}
+	}
+	if (fd < 0) {
+		return fd;
+	}
+	r = start_fd(client, fd);
+	if (r < 0) {
+		client_explain_bus(client, -r, ret_error);
 		client_close(client);
 	}
 	return r;
 }
 
-static int open_bus(struct client *client, bool system, unsigned timeout_ms, char ret_error[CLIENT_ERROR_MAX])
+/* What client_start() began. */
+static int finish_start(struct client *client, char ret_error[CLIENT_ERROR_MAX])
 {
-	int r;
+	int r = wait_ready(client->bus, client->timeout_ms);
 
-	*client = (struct client){.destination = NAME, .timeout_ms = timeout_ms};
-	r = system ? sd_bus_open_system(&client->bus) : sd_bus_open_user(&client->bus);
-	if (r >= 0) {
-		r = wait_ready(client->bus, timeout_ms);
-	}
 	if (r < 0) {
-		snprintf(ret_error, CLIENT_ERROR_MAX,
-			"the %s bus cannot be reached: %s; leave --%s out to use the socket",
-			system ? "system" : "session", strerror(-r), system ? "system" : "user");
+		client_explain_bus(client, -r, ret_error);
 		client_close(client);
 	}
 	return r;
@@ -258,64 +305,26 @@ static int open_bus(struct client *client, bool system, unsigned timeout_ms, cha
 int client_open(struct client *client, enum client_way way, const char *path, unsigned timeout_ms,
 	char ret_error[CLIENT_ERROR_MAX])
 {
-	int fd;
+	int r = client_start(client, way, path, timeout_ms, ret_error);
 
-	if (way == CLIENT_USER || way == CLIENT_SYSTEM) {
-		return open_bus(client, way == CLIENT_SYSTEM, timeout_ms, ret_error);
+	return r < 0 ? r : finish_start(client, ret_error);
+}
+
+int client_open_fd(struct client *client, int fd, unsigned timeout_ms, char ret_error[CLIENT_ERROR_MAX])
+{
+	int r;
+
+	*client = (struct client){.way = CLIENT_SOCKET, .timeout_ms = timeout_ms};
+	r = start_fd(client, fd);
+	if (r < 0) {
+		client_explain_bus(client, -r, ret_error);
+		client_close(client);
+		return r;
 	}
-	if (way == CLIENT_SEARCH) {
-		fd = search_socket(ret_error);
-	} else {
-		fd = connect_socket(path);
-		if (fd < 0) {
-			explain_socket(-fd, path, ret_error);
-		}
-	}
-	return fd < 0 ? fd : client_open_fd(client, fd, timeout_ms, ret_error);
+	return finish_start(client, ret_error);
 }
 
 void client_close(struct client *client)
 {
 	client->bus = sd_bus_close_unref(client->bus);
-}
-
-static void explain_refusal(const sd_bus_error *error, const char *method, char ret_error[CLIENT_ERROR_MAX])
-{
-	const char *text = error->message ? error->message : error->name;
-
-	if (strcmp(error->name, ERROR_CONFIGURATION) == 0) {
-		snprintf(ret_error, CLIENT_ERROR_MAX,
-			"%s\nnothing was changed; repair the configuration and reload again", text);
-	} else {
-		snprintf(ret_error, CLIENT_ERROR_MAX, "ethlinkd refused %s: %s", method, text);
-	}
-}
-
-int client_call(struct client *client, const char *method, sd_bus_message **ret_reply,
-	char ret_error[CLIENT_ERROR_MAX])
-{
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	sd_bus_message *call = NULL;
-	int r;
-
-	r = sd_bus_message_new_method_call(
-		client->bus, &call, client->destination, OBJECT, INTERFACE, method);
-	if (r >= 0) {
-		r = sd_bus_call(client->bus, call, client->timeout_ms * 1000ULL, &error, ret_reply);
-	}
-	if (r < 0) {
-		if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
-			sd_bus_error_has_name(&error, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
-			snprintf(ret_error, CLIENT_ERROR_MAX,
-				"there is no ethlinkd on this bus; leave --user or --system out to use the "
-				"socket, or " START);
-		} else if (sd_bus_error_is_set(&error) && r != -ETIMEDOUT) {
-			explain_refusal(&error, method, ret_error);
-		} else {
-			explain_bus(-r, ret_error);
-		}
-	}
-	sd_bus_error_free(&error);
-	sd_bus_message_unref(call);
-	return r < 0 ? r : 0;
 }

@@ -7,7 +7,11 @@
 #ifndef CTL_CLIENT_H
 #define CTL_CLIENT_H
 
+#include "ctl/prop.h"
+
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/un.h>
 
 #include <systemd/sd-bus.h>
@@ -17,8 +21,13 @@
 #define CLIENT_SOCKETS_MAX 4
 #define CLIENT_TIMEOUT_MS 5000
 
+#define CLIENT_OBJECT "/org/ethlinkd1"
+#define CLIENT_DEVICES "/org/ethlinkd1/device"
+#define CLIENT_MANAGER "org.ethlinkd1.Manager"
+#define CLIENT_DEVICE "org.ethlinkd1.Device"
+
 enum client_way {
-	CLIENT_SEARCH, /* the sockets of client_socket_paths() */
+	CLIENT_SEARCH, /* the sockets of client_socket_paths(), the session bus, the system bus */
 	CLIENT_SOCKET, /* the one given */
 	CLIENT_USER,   /* the session bus */
 	CLIENT_SYSTEM, /* the system bus */
@@ -26,6 +35,7 @@ enum client_way {
 
 struct client {
 	sd_bus *bus;
+	enum client_way way;
 	const char *destination; /* NULL: there is only the daemon at the other end */
 	unsigned timeout_ms;
 };
@@ -37,6 +47,10 @@ unsigned client_socket_paths(char ret_paths[CLIENT_SOCKETS_MAX][sizeof(((struct 
 int client_open(struct client *client, enum client_way way, const char *path, unsigned timeout_ms,
 	char ret_error[CLIENT_ERROR_MAX]);
 
+/* The same, but does not wait for the daemon: what is sent goes out once it has answered. */
+int client_start(struct client *client, enum client_way way, const char *path, unsigned timeout_ms,
+	char ret_error[CLIENT_ERROR_MAX]);
+
 /* From a connected socket, which it takes over in any case. */
 int client_open_fd(struct client *client, int fd, unsigned timeout_ms, char ret_error[CLIENT_ERROR_MAX]);
 void client_close(struct client *client);
@@ -44,5 +58,32 @@ void client_close(struct client *client);
 /* A method of the manager without arguments. 0 or -errno. */
 int client_call(struct client *client, const char *method, sd_bus_message **ret_reply,
 	char ret_error[CLIENT_ERROR_MAX]);
+
+/*
+ * A method of a box without results; types and what follows as for sd_bus_message_append(). 0 or -errno;
+ * the error for a box that is not there lists those that are.
+ */
+int client_call_device(struct client *client, const char *device, const char *method,
+	char ret_error[CLIENT_ERROR_MAX], const char *types, ...);
+
+/* All properties of a box, by their names on D-Bus. 0 or -errno, as client_call_device(). */
+int client_get_device(struct client *client, const char *device, struct prop_list *ret_list,
+	char ret_error[CLIENT_ERROR_MAX]);
+
+/* Writes the names of all boxes, in the order of the configuration. How many, or -errno. */
+int client_print_devices(
+	struct client *client, const char *separator, FILE *f, char ret_error[CLIENT_ERROR_MAX]);
+
+/* For those who send by themselves: a call to a box, its arguments to be added. 0 or -errno. */
+int client_new_device_call(struct client *client, const char *device, const char *interface,
+	const char *method, sd_bus_message **ret_call);
+
+/* Why a call failed. error may be one that is not set; err: as the call returned it, positive. */
+void client_explain(const struct client *client, const sd_bus_error *error, int err, const char *method,
+	char ret_error[CLIENT_ERROR_MAX]);
+/* Why the connection failed. */
+void client_explain_bus(const struct client *client, int err, char ret_error[CLIENT_ERROR_MAX]);
+/* An answer is not what it should be. */
+void client_explain_unreadable(int err, char ret_error[CLIENT_ERROR_MAX]);
 
 #endif

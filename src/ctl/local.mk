@@ -2,10 +2,23 @@ noinst_LIBRARIES += libctl.a
 libctl_a_SOURCES = \
 	src/ctl/client.c \
 	src/ctl/client.h \
+	src/ctl/client-call.c \
+	src/ctl/client-device.c \
+	src/ctl/client-device.h \
+	src/ctl/client-watch.c \
+	src/ctl/client-watch.h \
+	src/ctl/cmd-levels.c \
+	src/ctl/cmd-meters.c \
+	src/ctl/cmd-status.c \
+	src/ctl/command.c \
+	src/ctl/command.h \
+	src/ctl/doctor.c \
 	src/ctl/json.c \
 	src/ctl/json.h \
+	src/ctl/mixer.c \
 	src/ctl/prop.c \
 	src/ctl/prop.h \
+	src/ctl/scan.c \
 	src/ctl/status.c \
 	src/ctl/status.h \
 	src/ctl/status-text.c
@@ -14,4 +27,4 @@ libctl_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 bin_PROGRAMS += ethlinkctl
 ethlinkctl_SOURCES = src/ctl/main.c
 ethlinkctl_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
-ethlinkctl_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS)
+ethlinkctl_LDADD = libctl.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) -lm

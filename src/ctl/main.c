@@ -2,48 +2,41 @@
 
 #include "base/log.h"
 #include "base/util.h"
-#include "ctl/client.h"
-#include "ctl/status.h"
+#include "ctl/command.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define EXIT_USAGE 2
-
-struct options {
-	enum client_way way;
-	const char *path;
-};
-
-struct command {
-	const char *name;
-	const char *arguments;
-	const char *help;
-	int (*run)(const struct options *options, int argc, char **argv); /* argv[0]: the command */
-};
-
-static int run_status(const struct options *options, int argc, char **argv);
-static int run_reload(const struct options *options, int argc, char **argv);
 
 static const struct command commands[] = {
-	{"status", "[--json]", "the daemon and its boxes, for a person or as JSON", run_status},
-	{"reload", "", "read the configuration again; if it is wrong, nothing changes", run_reload},
+	{"status", "[DEVICE] [--json]", "the daemon and its boxes, for a person or as JSON", status_help,
+		run_status},
+	{"gain", "DEVICE [CHANNEL|all] [DB]", "read or set gains", gain_help, run_gain},
+	{"mute", "DEVICE [CHANNEL|all] [on|off|toggle]", "read or set mutes", mute_help, run_mute},
+	{"phantom", "DEVICE [1-4|5-8] [on|off]", "read or set the phantom power of an adc8", phantom_help,
+		run_phantom},
+	{"reset", "DEVICE", "go back to the configuration's gains, mutes and phantom power", reset_help,
+		run_reset},
+	{"meters", "[DEVICE] [--json] [--once]", "show levels", meters_help, run_meters},
+	{"mixer", "", "faders, mutes, meters and link states on the whole terminal", mixer_help, run_mixer},
+	{"scan", "INTERFACE [--probe] [--serial A-B] [--json]", "look for boxes", scan_help, run_scan},
+	{"doctor", "[--json]", "check what makes audio glitch on this machine", doctor_help, run_doctor},
+	{"devices", "", "the names of the boxes, one a line", devices_help, run_devices},
+	{"reload", "", "read the configuration again; if it is wrong, nothing changes", reload_help,
+		run_reload},
 };
 
 static void print_help(FILE *f)
 {
 	fputs("Usage: ethlinkctl [--user | --system | --socket=PATH] COMMAND\n\n"
-	      "Asks a running ethlinkd.\n\n"
+	      "Asks a running ethlinkd, and tells it what to do.\n\n"
 	      "Commands:\n",
 		f);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		fprintf(f, "  %s %-20s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+		fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].summary);
 	}
-	fputs("\nOptions:\n"
+	fputs("\nethlinkctl COMMAND --help says more about a command.\n\n"
+	      "Options:\n"
 	      "      --socket=PATH          the daemon's socket; without it the usual places are searched\n"
 	      "      --user                 over the session bus\n"
 	      "      --system               over the system bus\n"
@@ -77,123 +70,36 @@ static void list_commands(const char *wrong)
 	}
 }
 
-/* A full disk or a closed pipe must not look like success. */
-static int finish_output(void)
+static int print_command_help(const struct command *command)
 {
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		log_error("the output could not be written: %s", strerror(errno));
-		return EXIT_FAILURE;
-	}
-	return EXIT_SUCCESS;
-}
-
-static bool wants_colour(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-	const char *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
-}
-
-/* Of several lines each is an error of its own. */
-static void log_lines(char *text)
-{
-	char *line, *rest = text;
-
-	while ((line = strsep(&rest, "\n"))) {
-		log_error("%s", line);
-	}
-}
-
-/* 0 and the answer, which the caller unrefs; or -errno, and what is wrong has been said. */
-static int call_daemon(const struct options *options, const char *method, sd_bus_message **ret_reply)
-{
-	char error[CLIENT_ERROR_MAX];
-	struct client client;
-	int r;
-
-	r = client_open(&client, options->way, options->path, CLIENT_TIMEOUT_MS, error);
-	if (r >= 0) {
-		r = client_call(&client, method, ret_reply, error);
-		client_close(&client);
-	}
-	if (r < 0) {
-		log_lines(error);
-	}
-	return r;
-}
-
-static int get_status(const struct options *options, struct status *ret_status)
-{
-	sd_bus_message *reply = NULL;
-	int r;
-
-	r = call_daemon(options, "GetStatus", &reply);
-	if (r < 0) {
-		return r;
-	}
-	r = status_read(reply, ret_status);
-	if (r < 0) {
-		log_error("the daemon's answer cannot be read (%s); are ethlinkd and ethlinkctl of one "
-			  "version?",
-			strerror(-r));
-	}
-	sd_bus_message_unref(reply);
-	return r;
-}
-
-static int run_status(const struct options *options, int argc, char **argv)
-{
-	bool json = false;
-	struct status status;
-
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") != 0) {
-			log_error("status does not know '%s'; allowed behind it is --json", argv[i]);
-			return EXIT_USAGE;
-		}
-		json = true;
-	}
-	if (get_status(options, &status) < 0) {
-		return EXIT_FAILURE;
-	}
-	if (json) {
-		status_print_json(&status, stdout);
-	} else {
-		status_print_text(&status, stdout, wants_colour());
-	}
-	status_fini(&status);
-	return finish_output();
-}
-
-static int run_reload(const struct options *options, int argc, char **argv)
-{
-	sd_bus_message *reply = NULL;
-
-	if (argc > 1) {
-		log_error("reload does not know '%s'; nothing is allowed behind it", argv[1]);
-		return EXIT_USAGE;
-	}
-	if (call_daemon(options, "Reload", &reply) < 0) {
-		return EXIT_FAILURE;
-	}
-	sd_bus_message_unref(reply);
-	return EXIT_SUCCESS;
+	printf("Usage: ethlinkctl %s%s%s\n\n%s", command->name, *command->arguments ? " " : "",
+		command->arguments, command->help);
+	return command_finish_output();
 }
 
 static int run_command(const struct options *options, int argc, char **argv)
 {
+	const struct command *command = NULL;
+
 	if (argc == 0) {
 		list_commands(NULL);
 		return usage_error();
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(commands) && !command; i++) {
 		if (strcmp(commands[i].name, argv[0]) == 0) {
-			return commands[i].run(options, argc, argv);
+			command = &commands[i];
 		}
 	}
-	list_commands(argv[0]);
-	return EXIT_USAGE;
+	if (!command) {
+		list_commands(argv[0]);
+		return EXIT_USAGE;
+	}
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			return print_command_help(command);
+		}
+	}
+	return command->run(options, argc, argv);
 }
 
 int main(int argc, char **argv)
@@ -229,10 +135,10 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			print_help(stdout);
-			return finish_output();
+			return command_finish_output();
 		case 'V':
 			puts("ethlinkctl " PACKAGE_VERSION);
-			return finish_output();
+			return command_finish_output();
 		default:
 			return usage_error();
 		}

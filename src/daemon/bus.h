@@ -1,6 +1,6 @@
 /*
- * The private control socket: D-Bus, peer to peer, on a socket in the runtime folder that only this user
- * may open.
+ * D-Bus: the daemon's objects on the private control socket, which speaks D-Bus peer to peer and which only this user may
+ * open, and on the session or system bus where there is one. org.ethlinkd1(5) describes them.
  *
  * Ownership: the manager owns it. Control thread only.
  */
@@ -11,7 +11,7 @@ struct bus;
 struct device;
 struct manager;
 
-/* Makes the folder if need be and listens. 0 or -errno; what failed is in the log. */
+/* Makes the folder if need be and listens; a bus that is not there is waited for. 0 or -errno; what failed is in the log. */
 int bus_new(struct manager *m, struct bus **ret_bus);
 /* Closes all connections and removes the socket. NULL is allowed. */
 void bus_free(struct bus *bus);
@@ -22,7 +22,7 @@ enum bus_change {
 	BUS_LEVELS = 1 << 1, /* gain, mute, phantom and where they come from */
 	BUS_LABELS = 1 << 2,
 	BUS_LATENCY = 1 << 3,
-	BUS_INTERFACE = 1 << 4,
+	BUS_INTERFACE = 1 << 4, /* or the box itself */
 	BUS_ALL = (1 << 5) - 1,
 };
 
@@ -33,5 +33,7 @@ void bus_manager_changed(struct bus *bus);
 /* Told at once. Before device_free(), and after the device is in the manager's list. */
 void bus_device_added(struct bus *bus, struct device *d);
 void bus_device_removed(struct bus *bus, struct device *d);
+/* The manager has another configuration: perhaps it names another bus. */
+void bus_configure(struct bus *bus);
 
 #endif

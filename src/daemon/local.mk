@@ -2,6 +2,14 @@
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
 libdaemon_a_SOURCES = \
+	src/daemon/bus-append.c \
+	src/daemon/bus-device.c \
+	src/daemon/bus-internal.h \
+	src/daemon/bus-manager.c \
+	src/daemon/bus-names.c \
+	src/daemon/bus-socket.c \
+	src/daemon/bus-status.c \
+	src/daemon/bus-telemetry.c \
 	src/daemon/bus.c \
 	src/daemon/bus.h \
 	src/daemon/conf-internal.h \
@@ -29,6 +37,8 @@ libdaemon_a_SOURCES = \
 	src/daemon/levels.h \
 	src/daemon/manager.c \
 	src/daemon/manager.h \
+	src/daemon/meters.c \
+	src/daemon/meters.h \
 	src/daemon/patch.c \
 	src/daemon/patch.h \
 	src/daemon/reload.c \
@@ -41,4 +51,4 @@ sbin_PROGRAMS += ethlinkd
 ethlinkd_SOURCES = src/daemon/main.c
 ethlinkd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 ethlinkd_LDADD = libdaemon.a libbackend.a libengine.a libnet.a $(DSP_LIBS) libproto.a libbase.a \
-	$(JACK_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) -lpthread
+	$(JACK_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) -lpthread -lm

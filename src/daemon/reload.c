@@ -123,6 +123,7 @@ int manager_configure(struct manager *m, struct conf *conf)
 			   strcmp(old->jack_server, conf->jack_server) != 0)) {
 		m->rejoin = true;
 	}
+	bus_configure(m->bus);
 	conf_unref(old);
 	manager_hurry(m);
 	return r;
