@@ -10,7 +10,8 @@ NM = nm
 
 EXTRA_DIST += \
 	tests/unit/check-includes.sh \
-	tests/unit/check-rt-symbols.sh
+	tests/unit/check-rt-symbols.sh \
+	tests/unit/test-state-kill.sh
 
 if WITH_TESTS
 unit_tests = \
@@ -18,13 +19,16 @@ unit_tests = \
 	tests/unit/test-conf \
 	tests/unit/test-ctl-status \
 	tests/unit/test-ethlink \
+	tests/unit/test-hist \
 	tests/unit/test-journal \
+	tests/unit/test-levels \
 	tests/unit/test-log \
 	tests/unit/test-pktring \
 	tests/unit/test-policy \
-	tests/unit/test-sample
-check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests) tests/unit/check-includes.sh
+	tests/unit/test-sample \
+	tests/unit/test-state
+check_PROGRAMS += $(unit_tests) tests/tools/state-storm
+TESTS += $(unit_tests) tests/unit/check-includes.sh tests/unit/test-state-kill.sh
 if WITH_JACK
 TESTS += tests/unit/check-rt-symbols.sh
 endif
@@ -36,6 +40,18 @@ tests_unit_test_claim_LDADD = libproto.a $(CMOCKA_LIBS)
 
 tests_unit_test_ethlink_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_ethlink_LDADD = libproto.a $(CMOCKA_LIBS)
+
+tests_unit_test_hist_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_hist_LDADD = $(CMOCKA_LIBS)
+
+tests_unit_test_levels_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_levels_LDADD = libdaemon.a $(CMOCKA_LIBS)
+
+tests_unit_test_state_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_state_LDADD = libdaemon.a libproto.a libbase.a $(SYSTEMD_LIBS) $(INIH_LIBS) $(CMOCKA_LIBS) -lpthread
+
+tests_tools_state_storm_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_tools_state_storm_LDADD = libdaemon.a libproto.a libbase.a $(SYSTEMD_LIBS) $(INIH_LIBS) -lpthread
 
 tests_unit_test_log_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_log_LDADD = libbase.a $(CMOCKA_LIBS) -lpthread

@@ -107,25 +107,29 @@ int client_print_devices(
 	return n;
 }
 
-/* Where the call itself said that the object is not there, says which are. */
-static void explain_no_device(struct client *client, const char *device, char ret_error[CLIENT_ERROR_MAX])
+void client_explain_no_device(const char *device, const char *names, char ret_error[CLIENT_ERROR_MAX])
+{
+	if (*names) {
+		snprintf(ret_error, CLIENT_ERROR_MAX, "there is no box '%s'; there is: %s", device, names);
+	} else {
+		snprintf(ret_error, CLIENT_ERROR_MAX,
+			"there is no box '%s', nor any other: add a [device NAME] section to ethlinkd.conf",
+			device);
+	}
+}
+
+/* Or why the daemon does not tell which there are. */
+static void explain_unknown(struct client *client, const char *device, char ret_error[CLIENT_ERROR_MAX])
 {
 	char *names = NULL;
 	size_t len;
 	FILE *f = open_memstream(&names, &len);
 	int n = f ? client_print_devices(client, ", ", f, ret_error) : -ENOMEM;
 
-	if (f && fclose(f) != 0) {
-		n = -ENOMEM;
-	}
-	if (n > 0) {
-		snprintf(ret_error, CLIENT_ERROR_MAX, "there is no box '%s'; there is: %s", device, names);
-	} else if (n == 0) {
-		snprintf(ret_error, CLIENT_ERROR_MAX,
-			"there is no box '%s', nor any other: add a [device NAME] section to ethlinkd.conf",
-			device);
-	} else if (n == -ENOMEM) {
+	if (!f || fclose(f) != 0) {
 		snprintf(ret_error, CLIENT_ERROR_MAX, "there is no box '%s'", device);
+	} else if (n >= 0) {
+		client_explain_no_device(device, names, ret_error);
 	}
 	free(names);
 }
@@ -138,7 +142,7 @@ static int send_call(struct client *client, const char *device, const char *meth
 	int r = sd_bus_call(client->bus, call, client->timeout_ms * 1000ULL, &error, ret_reply);
 
 	if (r < 0 && is_one_of(&error, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD)) {
-		explain_no_device(client, device, ret_error);
+		explain_unknown(client, device, ret_error);
 	} else if (r < 0) {
 		client_explain(client, &error, -r, method, ret_error);
 	}
@@ -170,7 +174,7 @@ int client_call_device(struct client *client, const char *device, const char *me
 	int r;
 
 	r = client_new_device_call(client, device, CLIENT_DEVICE, method, &call);
-	if (r >= 0) {
+	if (r >= 0 && *types) {
 		va_start(ap, types);
 		r = sd_bus_message_appendv(call, types, ap);
 		va_end(ap);

@@ -39,12 +39,24 @@ struct client_watch {
 	char error[CLIENT_ERROR_MAX];
 };
 
+static void entry_free(struct entry *entry)
+{
+	client_device_fini(&entry->device);
+	free(entry->path);
+	free(entry);
+}
+
+static void list_remove(struct list *list, unsigned i)
+{
+	entry_free(list->entries[i]);
+	list->n--;
+	memmove(&list->entries[i], &list->entries[i + 1], (list->n - i) * sizeof(struct entry *));
+}
+
 static void list_fini(struct list *list)
 {
 	for (unsigned i = 0; i < list->n; i++) {
-		client_device_fini(&list->entries[i]->device);
-		free(list->entries[i]->path);
-		free(list->entries[i]);
+		entry_free(list->entries[i]);
 	}
 	free(list->entries);
 	*list = (struct list){0};
@@ -180,7 +192,8 @@ static int on_device_read(sd_bus_message *reply, void *data, sd_bus_error *error
 
 	if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
 		/* It has gone since it was listed. */
-		read_list(watch);
+		list_remove(&watch->fresh, watch->n_read);
+		read_next(watch);
 		return 1;
 	}
 	if (has_failed(watch, reply, "GetAll")) {
@@ -306,7 +319,7 @@ static int on_subscribed(sd_bus_message *reply, void *data, sd_bus_error *error)
 	return 1;
 }
 
-/* Changed values of the daemon or of a box. What is only named has to be read again. */
+/* Changed values of the daemon or of a box. */
 static int on_properties(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct client_watch *watch = data;
@@ -534,7 +547,7 @@ int client_watch_call(
 		return -ENOTCONN;
 	}
 	r = client_new_device_call(&watch->client, device, CLIENT_DEVICE, method, &call);
-	if (r >= 0) {
+	if (r >= 0 && *types) {
 		va_start(ap, types);
 		r = sd_bus_message_appendv(call, types, ap);
 		va_end(ap);

@@ -60,7 +60,7 @@ int client_call(struct client *client, const char *method, sd_bus_message **ret_
 	char ret_error[CLIENT_ERROR_MAX]);
 
 /*
- * A method of a box without results; types and what follows as for sd_bus_message_append(). 0 or -errno;
+ * A method of a box without results; types ("": none) and what follows as for sd_bus_message_append(). 0 or -errno;
  * the error for a box that is not there lists those that are.
  */
 int client_call_device(struct client *client, const char *device, const char *method,
@@ -83,6 +83,8 @@ void client_explain(const struct client *client, const sd_bus_error *error, int 
 	char ret_error[CLIENT_ERROR_MAX]);
 /* Why the connection failed. */
 void client_explain_bus(const struct client *client, int err, char ret_error[CLIENT_ERROR_MAX]);
+/* names: those that there are, separated by ", ". */
+void client_explain_no_device(const char *device, const char *names, char ret_error[CLIENT_ERROR_MAX]);
 /* An answer is not what it should be. */
 void client_explain_unreadable(int err, char ret_error[CLIENT_ERROR_MAX]);
 

@@ -12,15 +12,32 @@ libctl_a_SOURCES = \
 	src/ctl/cmd-status.c \
 	src/ctl/command.c \
 	src/ctl/command.h \
+	src/ctl/doctor-audio.c \
+	src/ctl/doctor-cable.c \
+	src/ctl/doctor-checks.c \
+	src/ctl/doctor-checks.h \
+	src/ctl/doctor-daemon.c \
+	src/ctl/doctor-daemon.h \
+	src/ctl/doctor-facts.c \
+	src/ctl/doctor-facts.h \
+	src/ctl/doctor-net.c \
+	src/ctl/doctor-net.h \
+	src/ctl/doctor-print.c \
+	src/ctl/doctor-print.h \
+	src/ctl/doctor-system.c \
 	src/ctl/doctor.c \
 	src/ctl/json.c \
 	src/ctl/json.h \
+	src/ctl/meters.c \
+	src/ctl/meters.h \
 	src/ctl/mixer.c \
 	src/ctl/prop.c \
 	src/ctl/prop.h \
 	src/ctl/scan.c \
 	src/ctl/status.c \
 	src/ctl/status.h \
+	src/ctl/status-device.c \
+	src/ctl/status-internal.h \
 	src/ctl/status-text.c
 libctl_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 

@@ -258,3 +258,57 @@ bool prop_bool(const struct prop_list *list, const char *name, bool otherwise)
 
 	return value ? value->b : otherwise;
 }
+
+static const union prop_value *find_at(
+	const struct prop_list *list, const char *name, unsigned i, const struct prop **ret_prop)
+{
+	const struct prop *prop = prop_find(list, name);
+
+	*ret_prop = prop;
+	return prop && prop->is_array && i < prop->n_values ? &prop->values[i] : NULL;
+}
+
+static double number(const struct prop *prop, const union prop_value *value, double otherwise)
+{
+	switch (prop->kind) {
+	case PROP_UNSIGNED:
+		return (double)value->u;
+	case PROP_SIGNED:
+		return (double)value->i;
+	case PROP_DOUBLE:
+		return value->d;
+	default:
+		return otherwise;
+	}
+}
+
+double prop_number_at(const struct prop_list *list, const char *name, unsigned i, double otherwise)
+{
+	const struct prop *prop;
+	const union prop_value *value = find_at(list, name, i, &prop);
+
+	return value ? number(prop, value, otherwise) : otherwise;
+}
+
+bool prop_bool_at(const struct prop_list *list, const char *name, unsigned i, bool otherwise)
+{
+	const struct prop *prop;
+	const union prop_value *value = find_at(list, name, i, &prop);
+
+	return value && prop->kind == PROP_BOOL ? value->b : otherwise;
+}
+
+const char *prop_string_at(const struct prop_list *list, const char *name, unsigned i, const char *otherwise)
+{
+	const struct prop *prop;
+	const union prop_value *value = find_at(list, name, i, &prop);
+
+	return value && prop->kind == PROP_STRING ? value->s : otherwise;
+}
+
+double prop_number(const struct prop_list *list, const char *name, double otherwise)
+{
+	const struct prop *prop = prop_find(list, name);
+
+	return prop && !prop->is_array ? number(prop, prop->values, otherwise) : otherwise;
+}

@@ -56,4 +56,12 @@ const char *prop_string(const struct prop_list *list, const char *name, const ch
 uint64_t prop_unsigned(const struct prop_list *list, const char *name, uint64_t otherwise);
 bool prop_bool(const struct prop_list *list, const char *name, bool otherwise);
 
+/* One value of an array; a number of any kind as double. */
+double prop_number_at(const struct prop_list *list, const char *name, unsigned i, double otherwise);
+bool prop_bool_at(const struct prop_list *list, const char *name, unsigned i, bool otherwise);
+const char *prop_string_at(const struct prop_list *list, const char *name, unsigned i, const char *otherwise);
+
+/* A single number of any kind. */
+double prop_number(const struct prop_list *list, const char *name, double otherwise);
+
 #endif

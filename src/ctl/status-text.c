@@ -1,4 +1,4 @@
-#include "ctl/status.h"
+#include "ctl/status-internal.h"
 
 #include "base/util.h"
 
@@ -7,10 +7,10 @@
 #include <string.h>
 
 #define COLUMNS 80
-#define BOX_WIDTH 10   /* "dac8 65535" */
+#define BOX_WIDTH 10 /* "dac8 65535" */
 #define STATE_WIDTH 12
-#define REST_WIDTH 25  /* latency, dropped, peak and the gaps before them */
-#define GAPS 6         /* two blanks behind name, box and interface */
+#define REST_WIDTH 25 /* latency, dropped, peak and the gaps before them */
+#define GAPS 6	      /* two blanks behind name, box and interface */
 
 #define GREEN "\033[32m"
 #define YELLOW "\033[33m"
@@ -35,8 +35,7 @@ static const struct {
 		{"%s has no link: check the cable, and that box or switch are on;",
 			"the interface may be off, too: ip link set dev %s up"}},
 	{"taken-over", "taken over", RED,
-		{"another host on %s plays this box: stop it there;",
-			"a box listens to one at a time"}},
+		{"another host on %s plays this box: stop it there;", "a box listens to one at a time"}},
 	{"unsupported", "unsupported", RED,
 		{"the sound server's rate or period is none that the box can take:",
 			"set it to 44100, 48000, 88200 or 96000 Hz and a period of 8 to 8192"}},
@@ -44,8 +43,19 @@ static const struct {
 		{"there is no sound server: start it; ethlinkd joins it by itself", NULL}},
 };
 
-/* What came over the wire goes to a terminal, which obeys control characters. */
-static void print_plain(FILE *f, const char *s, int width)
+/* Of states[]; ARRAY_SIZE(states) for a state that is not there. */
+static size_t find_state(const struct prop_list *device)
+{
+	const char *state = prop_string(device, "state", "?");
+	size_t s = 0;
+
+	while (s < ARRAY_SIZE(states) && strcmp(states[s].state, state) != 0) {
+		s++;
+	}
+	return s;
+}
+
+void status_print_plain(FILE *f, const char *s, int width)
 {
 	int n = 0;
 
@@ -66,7 +76,7 @@ static void format_count(char *buf, size_t size, uint64_t n)
 	}
 }
 
-static void format_latency(char *buf, size_t size, const struct prop_list *device, uint64_t rate_hz)
+void status_format_latency(char *buf, size_t size, const struct prop_list *device, uint64_t rate_hz)
 {
 	const struct prop *prop = prop_find(device, "latency_frames");
 
@@ -78,6 +88,17 @@ static void format_latency(char *buf, size_t size, const struct prop_list *devic
 		1000.0 * (double)prop_unsigned(device, "latency_frames", 0) / (double)rate_hz);
 }
 
+void status_format_level(char *buf, size_t size, double dbfs)
+{
+	if (isinf(dbfs) && dbfs > 0) {
+		snprintf(buf, size, "inf");
+	} else if (isfinite(dbfs)) {
+		snprintf(buf, size, "%.1f", fabs(dbfs) < 0.05 ? 0.0 : dbfs);
+	} else {
+		snprintf(buf, size, "-");
+	}
+}
+
 /* The loudest channel. */
 static void format_peak(char *buf, size_t size, const struct prop_list *device)
 {
@@ -87,13 +108,7 @@ static void format_peak(char *buf, size_t size, const struct prop_list *device)
 	for (unsigned i = 0; prop && prop->kind == PROP_DOUBLE && i < prop->n_values; i++) {
 		peak = fmax(peak, prop->values[i].d);
 	}
-	if (isinf(peak) && peak > 0) {
-		snprintf(buf, size, "inf");
-	} else if (isfinite(peak)) {
-		snprintf(buf, size, "%.1f", fabs(peak) < 0.05 ? 0.0 : peak);
-	} else {
-		snprintf(buf, size, "-");
-	}
+	status_format_level(buf, size, peak);
 }
 
 static void print_hint_line(FILE *f, const char *line, const char *interface)
@@ -105,44 +120,52 @@ static void print_hint_line(FILE *f, const char *line, const char *interface)
 		fputs(line, f);
 	} else {
 		fprintf(f, "%.*s", (int)(insert - line), line);
-		print_plain(f, interface, 0);
+		status_print_plain(f, interface, 0);
 		fputs(insert + 2, f);
 	}
 	fputc('\n', f);
+}
+
+void status_print_state(const struct prop_list *device, FILE *f, bool colour, int width)
+{
+	size_t s = find_state(device);
+	bool known = s < ARRAY_SIZE(states);
+
+	fputs(colour && known ? states[s].colour : "", f);
+	status_print_plain(f, known ? states[s].words : prop_string(device, "state", "?"), width);
+	fputs(colour && known ? PLAIN : "", f);
+}
+
+void status_print_hints(const struct prop_list *device, FILE *f)
+{
+	size_t s = find_state(device);
+
+	for (size_t i = 0; s < ARRAY_SIZE(states) && i < 2 && states[s].hint[i]; i++) {
+		print_hint_line(f, states[s].hint[i], prop_string(device, "interface", "-"));
+	}
 }
 
 /* name_width: 0 where names stand in a line of their own. */
 static void print_device(const struct prop_list *device, FILE *f, bool colour, int name_width,
 	int interface_width, uint64_t rate_hz)
 {
-	const char *state = prop_string(device, "state", "?");
-	const char *interface = prop_string(device, "interface", "-");
 	char box[64], latency[32], dropped[32], peak[32];
-	size_t s = 0;
 
-	while (s < ARRAY_SIZE(states) && strcmp(states[s].state, state) != 0) {
-		s++;
-	}
 	snprintf(box, sizeof(box), "%.16s %" PRIu64, prop_string(device, "model", "?"),
 		prop_unsigned(device, "serial", 0));
-	format_latency(latency, sizeof(latency), device, rate_hz);
+	status_format_latency(latency, sizeof(latency), device, rate_hz);
 	format_count(dropped, sizeof(dropped), prop_unsigned(device, "frames_dropped", 0));
 	format_peak(peak, sizeof(peak), device);
 
-	print_plain(f, prop_string(device, "name", "?"), name_width);
+	status_print_plain(f, prop_string(device, "name", "?"), name_width);
 	fputs(name_width > 0 ? "  " : "\n  ", f);
-	print_plain(f, box, BOX_WIDTH);
+	status_print_plain(f, box, BOX_WIDTH);
 	fputs("  ", f);
-	print_plain(f, interface, interface_width);
+	status_print_plain(f, prop_string(device, "interface", "-"), interface_width);
 	fputs("  ", f);
-	if (colour && s < ARRAY_SIZE(states)) {
-		fputs(states[s].colour, f);
-	}
-	print_plain(f, s < ARRAY_SIZE(states) ? states[s].words : state, STATE_WIDTH);
-	fprintf(f, "%s%8s %8s %7s\n", colour && s < ARRAY_SIZE(states) ? PLAIN : "", latency, dropped, peak);
-	for (size_t i = 0; s < ARRAY_SIZE(states) && i < 2 && states[s].hint[i]; i++) {
-		print_hint_line(f, states[s].hint[i], interface);
-	}
+	status_print_state(device, f, colour, STATE_WIDTH);
+	fprintf(f, "%8s %8s %7s\n", latency, dropped, peak);
+	status_print_hints(device, f);
 }
 
 static void print_daemon(const struct prop_list *daemon, FILE *f)
@@ -152,15 +175,15 @@ static void print_daemon(const struct prop_list *daemon, FILE *f)
 	uint64_t period = prop_unsigned(daemon, "period", 0);
 
 	fputs("ethlinkd ", f);
-	print_plain(f, prop_string(daemon, "version", "?"), 0);
+	status_print_plain(f, prop_string(daemon, "version", "?"), 0);
 	fputs(": ", f);
 	if (!prop_bool(daemon, "connected", false) || rate_hz == 0) {
 		fputs("waiting for the sound server (", f);
-		print_plain(f, backend, 0);
+		status_print_plain(f, backend, 0);
 		fputs(")\n", f);
 		return;
 	}
-	print_plain(f, backend, 0);
+	status_print_plain(f, backend, 0);
 	fprintf(f, ", %" PRIu64 " Hz, period %" PRIu64 " (%.1f ms), %" PRIu64 " xruns\n", rate_hz, period,
 		1000.0 * (double)period / (double)rate_hz, prop_unsigned(daemon, "xruns", 0));
 }

@@ -13,13 +13,43 @@ struct known_key {
 };
 
 static const struct known_key daemon_keys[] = {
-	{"version"}, {"backend"}, {"connected"}, {"sample_rate"}, {"period"}, {"xruns"}, {NULL},
+	{"version"},
+	{"backend"},
+	{"connected"},
+	{"sample_rate"},
+	{"period"},
+	{"xruns"},
+	{NULL},
 };
 
 static const struct known_key device_keys[] = {
-	{"name"}, {"model"}, {"serial"}, {"mac"}, {"interface"}, {"state"}, {"gain_db"}, {"mute"},
-	{"peak_dbfs", 1}, {"frames_sent"}, {"frames_received"}, {"frames_dropped"}, {"replies"},
-	{"latency_frames"}, {"clock_ppm", 2}, {NULL},
+	{"name"},
+	{"model"},
+	{"serial"},
+	{"mac"},
+	{"interface"},
+	{"state"},
+	{"gain_db"},
+	{"mute"},
+	{"peak_dbfs", 1},
+	{"frames_sent"},
+	{"frames_received"},
+	{"frames_dropped"},
+	{"replies"},
+	{"latency_frames"},
+	{"clock_ppm", 2},
+	{"gain_origin"},
+	{"mute_origin"},
+	{"phantom"},
+	{"phantom_origin"},
+	{"labels"},
+	{"gain_min_db"},
+	{"gain_max_db"},
+	{"config_gain_db"},
+	{"config_mute"},
+	{"hold_dbfs", 1},
+	{"clips"},
+	{NULL},
 };
 
 static int add_device(sd_bus_message *m, struct status *status)
@@ -91,6 +121,27 @@ void status_fini(struct status *status)
 	free(status->devices);
 	status->devices = NULL;
 	status->n_devices = 0;
+}
+
+int status_find(const struct status *status, const char *name)
+{
+	for (unsigned i = 0; i < status->n_devices; i++) {
+		if (strcmp(prop_string(&status->devices[i], "name", ""), name) == 0) {
+			return (int)i;
+		}
+	}
+	return -ENOENT;
+}
+
+void status_keep(struct status *status, unsigned i)
+{
+	struct prop_list kept = status->devices[i];
+
+	status->devices[i] = status->devices[0];
+	status->devices[0] = kept;
+	while (status->n_devices > 1) {
+		prop_list_fini(&status->devices[--status->n_devices]);
+	}
 }
 
 static bool is_known(const struct known_key *keys, const char *name)

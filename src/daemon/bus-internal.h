@@ -43,6 +43,7 @@ struct bus_device {
 
 /* A connection to the private socket. */
 struct bus_peer {
+	struct bus *bus;
 	sd_bus *sd;	 /* NULL: free */
 	uint64_t number; /* the order in which they came */
 	bool subscribed;

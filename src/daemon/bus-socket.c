@@ -92,11 +92,15 @@ static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 
 static int on_begin(sd_event_source *source, void *data)
 {
-	sd_bus *sd = sd_bus_ref(data);
+	struct bus_peer *peer = data;
+	struct bus *bus = peer->bus;
+	sd_bus *sd = sd_bus_ref(peer->sd);
 	int r = sd_bus_process(sd, NULL);
 
-	/* Where the connection was dropped meanwhile, so was the source. */
-	if (r <= 0 && sd_bus_is_open(sd) > 0) {
+	/* It may have been dropped meanwhile, and the source with it. */
+	if (peer->sd == sd && r < 0) {
+		drop_peer(bus, peer);
+	} else if (peer->sd == sd && r == 0) {
 		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	}
 	sd_bus_unref(sd);
@@ -110,7 +114,7 @@ static int on_connected(sd_bus_message *m, void *data, sd_bus_error *error)
 	sd_bus *sd = sd_bus_message_get_bus(m);
 	struct bus_peer *peer = find_peer(bus, sd);
 
-	if (peer && sd_event_add_defer(bus->manager->event, &peer->begin, on_begin, sd) >= 0) {
+	if (peer && sd_event_add_defer(bus->manager->event, &peer->begin, on_begin, peer) >= 0) {
 		(void)sd_event_source_set_priority(peer->begin, BUS_PRIORITY);
 		(void)sd_event_source_set_enabled(peer->begin, SD_EVENT_ON);
 	}
@@ -209,7 +213,7 @@ static int on_connection(sd_event_source *source, int listen_fd, uint32_t revent
 		sd_bus_unref(sd);
 		return 0;
 	}
-	*peer = (struct bus_peer){.sd = sd, .number = bus->n_peers_ever++};
+	*peer = (struct bus_peer){.bus = bus, .sd = sd, .number = bus->n_peers_ever++};
 	return 0;
 }
 

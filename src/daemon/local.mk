@@ -44,6 +44,10 @@ libdaemon_a_SOURCES = \
 	src/daemon/reload.c \
 	src/daemon/source.c \
 	src/daemon/source.h \
+	src/daemon/state-file.c \
+	src/daemon/state-file.h \
+	src/daemon/state-writer.c \
+	src/daemon/state-writer.h \
 	src/daemon/state.c \
 	src/daemon/state.h
 

@@ -317,6 +317,8 @@ void manager_abandon(struct manager *m)
 {
 	bus_free(m->bus);
 	m->bus = NULL;
+	state_free(m->state);
+	m->state = NULL;
 }
 
 bool manager_is_off(struct manager *m)

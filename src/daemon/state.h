@@ -2,7 +2,7 @@
  * What was set at run time, kept over restarts in a file of the state folder. The configuration is never written.
  *
  * Ownership: the manager owns it. Control thread only; the file is written by a thread of its own, so that a slow disk
- * holds nothing up.
+ * holds nothing up. Of all ethlinkds that have the same folder, the first one writes; the others read, and say so.
  */
 #ifndef DAEMON_STATE_H
 #define DAEMON_STATE_H
@@ -27,5 +27,11 @@ void state_get(const struct state *state, const char *name, enum ethlink_model m
 /* Takes it down; it is written about a second later. state may be NULL. */
 void state_put(
 	struct state *state, const char *name, enum ethlink_model model, const struct overrides *overrides);
+
+/* For tests: how long changes are gathered, and how long it takes until a write that failed is first tried again. */
+void state_set_delay_ms(struct state *state, unsigned delay_ms);
+/* For tests: how many changes have been made, and how many of them are known to be on the disk. */
+uint64_t state_changes(const struct state *state);
+uint64_t state_written(const struct state *state);
 
 #endif

@@ -35,8 +35,8 @@ struct box_slot {
 
 struct box_output {
 	bool running;
-	bool queued;        /* a block was queued since the start */
-	bool audio;         /* a nonzero block was played since the start */
+	bool queued;	    /* a block was queued since the start */
+	bool audio;	    /* a nonzero block was played since the start */
 	int64_t next_ns;    /* next turn */
 	uint32_t next_frac; /* and its fraction, 2^-32 ns: at any rate and ppm no drift in days */
 	int64_t step_ns;
@@ -67,6 +67,7 @@ struct box {
 	struct box_slot current;
 	bool settings_differ, differs;
 	unsigned gain_channel;
+	uint64_t taken;			   /* valid frames */
 	uint8_t buffer[ETHLINK_AUDIO_LEN]; /* what a frame without audio plays again */
 
 	bool has_host;

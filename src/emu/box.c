@@ -148,6 +148,7 @@ static void begin_frame(struct box *b)
 	if (!f->valid) {
 		return;
 	}
+	b->taken++;
 	b->heard = true;
 	b->last_valid_ns = b->now_ns;
 	if (b->led_ns == INT64_MAX) {
@@ -227,6 +228,23 @@ static void stage_gain(struct box *b)
 	b->stage = BOX_COPY;
 }
 
+static void stage_gain_done(struct box *b)
+{
+	struct box_gain_change change = {
+		.channel = b->gain_channel,
+		.gain = b->current.app[APP_GAIN + b->gain_channel],
+		.frame = b->taken,
+	};
+
+	b->gain[change.channel] = change.gain;
+	b->counts.gain_changes++;
+	if (b->hooks.gain) {
+		b->hooks.gain(b->hooks.user, b->now_ns, &change);
+	}
+	b->gain_channel++;
+	b->stage = BOX_GAIN;
+}
+
 static void stage_copy(struct box *b)
 {
 	if (b->settings_differ) {
@@ -282,10 +300,7 @@ static void run_task(struct box *b)
 			stage_gain(b);
 			break;
 		case BOX_GAIN_DONE:
-			b->gain[b->gain_channel] = b->current.app[APP_GAIN + b->gain_channel];
-			b->counts.gain_changes++;
-			b->gain_channel++;
-			b->stage = BOX_GAIN;
+			stage_gain_done(b);
 			break;
 		case BOX_COPY:
 			stage_copy(b);

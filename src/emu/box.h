@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOX_WAIT_PLACES 10               /* 4 DMA descriptors and a 2 KiB FIFO */
+#define BOX_WAIT_PLACES 10		 /* 4 DMA descriptors and a 2 KiB FIFO */
 #define BOX_CLOCK_NS (5 * NSEC_PER_MSEC) /* some 60 I2C writes to the clock chip */
 /*
  * Stopping and starting the output around them. The two documented figures, 5 ms for programming the clock
@@ -50,20 +50,27 @@ enum box_led {
 
 struct box_config {
 	uint16_t serial;
-	double ppm;         /* sample clock: nominal rate * (1 + ppm / 1e6) */
-	double rc_ppm;      /* length of the box's "second" between replies, +-10000 in a real one */
-	double loss;        /* probability 0..1 that a frame is lost before the switch */
+	double ppm;	    /* sample clock: nominal rate * (1 + ppm / 1e6) */
+	double rc_ppm;	    /* length of the box's "second" between replies, +-10000 in a real one */
+	double loss;	    /* probability 0..1 that a frame is lost before the switch */
 	int64_t jitter_ns;  /* random extra delay before the switch, 0..jitter_ns; order is kept */
-	uint64_t seed;      /* of loss and jitter; the serial number is mixed in */
+	uint64_t seed;	    /* of loss and jitter; the serial number is mixed in */
 	bool check_counter; /* run each played block through pattern_check_block() */
 };
 
 /* What the output played in one turn of 8 sample frames. */
 struct box_block {
 	const uint8_t *audio; /* 256 bytes before gain, or NULL: the queue was empty, zeros */
-	bool nonzero;         /* any sample is not zero */
+	bool nonzero;	      /* any sample is not zero */
 	uint32_t rate_hz;     /* nominal */
 	const uint8_t *gain;  /* the eight gain bytes in force */
+};
+
+/* A channel whose gain a host has changed. */
+struct box_gain_change {
+	unsigned channel; /* from 0 */
+	uint8_t gain;	  /* the gain byte now in force */
+	uint64_t frame;	  /* which of the valid frames that the task took up brought it, from 1 */
 };
 
 struct box_hooks {
@@ -72,27 +79,29 @@ struct box_hooks {
 	void (*send)(void *user, int64_t t_ns, const uint8_t *frame, size_t len);
 	/* The output turned over at t_ns. NULL: nobody listens. */
 	void (*play)(void *user, int64_t t_ns, const struct box_block *block);
+	/* A channel's gain is another from t_ns on. NULL: nobody listens. */
+	void (*gain)(void *user, int64_t t_ns, const struct box_gain_change *change);
 };
 
 /* Counters since box_new(); power cycles leave them. */
 struct box_counts {
 	uint64_t frames_received;    /* valid ones that found a place */
-	uint64_t frames_lost;        /* all places taken */
+	uint64_t frames_lost;	     /* all places taken */
 	uint64_t frames_lost_wire;   /* by config.loss */
 	uint64_t frames_lost_switch; /* more than BOX_SWITCH_FRAMES before the link */
-	uint64_t frames_bad;         /* not for this box, short, another EtherType or magic */
+	uint64_t frames_bad;	     /* not for this box, short, another EtherType or magic */
 	uint64_t frames_ignored;     /* came while the box was off or crashed */
-	uint64_t frames_late;        /* told after the box's time had passed theirs: taken as of then */
+	uint64_t frames_late;	     /* told after the box's time had passed theirs: taken as of then */
 	int64_t late_max_ns;
 	uint64_t blocks_played; /* taken from the queue */
 	/* Turns with an empty queue, from the first block on that was queued since the output started, ... */
 	uint64_t zero_blocks;
 	uint64_t zero_blocks_after_audio; /* ... since the first nonzero block of this start, ... */
-	uint64_t zero_blocks_mid_audio;   /* ... with a nonzero one before and another within 1 s */
+	uint64_t zero_blocks_mid_audio;	  /* ... with a nonzero one before and another within 1 s */
 	uint64_t replies, discovers;
 	uint64_t settings_changes; /* frames that changed rate, depth or a gain */
-	uint64_t host_changes;     /* frames with another source MAC than the one before */
-	uint64_t gain_changes;     /* channels */
+	uint64_t host_changes;	   /* frames with another source MAC than the one before */
+	uint64_t gain_changes;	   /* channels */
 	uint64_t rate_changes, depth_changes;
 	uint64_t bad_gain; /* frames with a gain byte 81..254 */
 	uint64_t bad_rate; /* changes to a rate code above 3 */
@@ -108,11 +117,11 @@ struct box_status {
 	uint8_t host[ETHLINK_MAC_LEN];
 	enum box_led led;
 	bool crashed;
-	uint32_t rate_hz;               /* 0: not set since power-up */
-	unsigned depth;                 /* 0: no queue */
-	unsigned queue;                 /* blocks in it */
-	unsigned waiting;               /* frames in the waiting places */
-	int queue_min, queue_max;       /* see box_mark(); -1: nothing to say yet */
+	uint32_t rate_hz;		/* 0: not set since power-up */
+	unsigned depth;			/* 0: no queue */
+	unsigned queue;			/* blocks in it */
+	unsigned waiting;		/* frames in the waiting places */
+	int queue_min, queue_max;	/* see box_mark(); -1: nothing to say yet */
 	uint8_t gain[ETHLINK_CHANNELS]; /* gain bytes in force */
 	struct box_counts counts;
 	struct pattern_check pattern;

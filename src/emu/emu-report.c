@@ -155,6 +155,28 @@ void emu_say_changes(struct emu *e)
 	}
 }
 
+/* Flushed line by line: whoever follows the file finds whole lines, and soon. */
+void emu_log_change(const struct emu_box *x, int64_t t_ns, const struct box_gain_change *change)
+{
+	FILE *f = x->emu->changes;
+	int db;
+
+	fprintf(f, "{\"time_us\":%" PRId64 ",\"serial\":%u,\"frame\":%" PRIu64 ",\"channel\":%u,\"gain_db\":",
+		(int64_t)((t_ns + x->emu->offset_ns) / NSEC_PER_USEC), x->serial, change->frame,
+		change->channel + 1);
+	if (ethlink_gain_db(ETHLINK_DAC8, change->gain, &db) == 0) {
+		fprintf(f, "%d}\n", db);
+	} else {
+		fputs("null}\n", f);
+	}
+	if (fflush(f) != 0) {
+		log_error("--log-changes=%s: writing it: %s; nothing more goes there",
+			x->emu->opt->changes_path, strerror(errno));
+		fclose(f);
+		x->emu->changes = NULL;
+	}
+}
+
 void emu_answer(struct emu *e, const char *error)
 {
 	char *text = NULL;

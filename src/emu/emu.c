@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define BATCH_NS (5 * NSEC_PER_MSEC)
-#define CHECK_NS (500 * NSEC_PER_MSEC)     /* looking after the interface */
+#define CHECK_NS (500 * NSEC_PER_MSEC)	   /* looking after the interface */
 #define REPORT_LAG_NS (20 * NSEC_PER_MSEC) /* a report can wait for stragglers longer than a reply can */
 #define DRAIN_MAX 65536u
 #define FINAL_DRAINS 64u      /* somebody may be sending faster than we can take it */
@@ -30,6 +30,15 @@ static void on_play(void *user, int64_t t_ns, const struct box_block *block)
 	const struct emu_box *x = user;
 
 	recorder_block(x->recorder, block);
+}
+
+static void on_gain(void *user, int64_t t_ns, const struct box_gain_change *change)
+{
+	const struct emu_box *x = user;
+
+	if (x->emu->changes) {
+		emu_log_change(x, t_ns, change);
+	}
 }
 
 /* CLOCK_REALTIME - CLOCK_MONOTONIC; of several tries the one that was interrupted least. */
@@ -83,10 +92,11 @@ static int make_box(struct emu *e, unsigned i, uint16_t serial)
 		.seed = o->seed,
 		.check_counter = o->check_counter,
 	};
-	struct box_hooks hooks = {.user = &e->extra[i], .send = on_send};
+	struct box_hooks hooks = {.user = &e->extra[i], .send = on_send, .gain = on_gain};
 	int r;
 
 	e->extra[i].emu = e;
+	e->extra[i].serial = serial;
 	if (o->record_path) {
 		r = recorder_new(&rec, &e->extra[i].recorder);
 		if (r < 0) {
@@ -150,6 +160,22 @@ static int open_wire(struct emu *e)
 		log_notice("%s: is down or has no carrier; waiting for it", e->opt->interface);
 	}
 	return 0;
+}
+
+static int open_changes(struct emu *e)
+{
+	int r;
+
+	if (!e->opt->changes_path) {
+		return 0;
+	}
+	e->changes = fopen(e->opt->changes_path, "we");
+	if (e->changes) {
+		return 0;
+	}
+	r = -errno;
+	log_error("--log-changes=%s: cannot be written: %s", e->opt->changes_path, strerror(errno));
+	return r;
 }
 
 static int make_boxes(struct emu *e)
@@ -226,6 +252,9 @@ static void free_all(struct emu *e, int *ret_record_error)
 		}
 	}
 	wire_free(e->wire);
+	if (e->changes) {
+		fclose(e->changes);
+	}
 	out_fini(&e->out);
 	free(e->boxes);
 	free(e->extra);
@@ -250,6 +279,9 @@ int emu_new(const struct options *options, struct emu **ret_emu)
 	e->report_ns = e->start_ns + (int64_t)(options->interval_s * 1e9);
 	e->check_ns = e->start_ns + CHECK_NS;
 	r = e->boxes && e->extra ? open_wire(e) : -ENOMEM;
+	if (r == 0) {
+		r = open_changes(e);
+	}
 	if (r == 0) {
 		r = make_boxes(e);
 	}

@@ -34,6 +34,7 @@ enum {
 	OPT_JSON,
 	OPT_INTERVAL,
 	OPT_STATUS_FILE,
+	OPT_LOG_CHANGES,
 	OPT_PRESET,
 	OPT_OFF,
 	OPT_COMMANDS,
@@ -61,6 +62,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPT_JSON},
 	{"interval", required_argument, NULL, OPT_INTERVAL},
 	{"status-file", required_argument, NULL, OPT_STATUS_FILE},
+	{"log-changes", required_argument, NULL, OPT_LOG_CHANGES},
 	{"preset", required_argument, NULL, OPT_PRESET},
 	{"off", no_argument, NULL, OPT_OFF},
 	{"commands", no_argument, NULL, OPT_COMMANDS},
@@ -104,6 +106,7 @@ static const char help[] =
 	"      --json              status as a JSON object in a line, each interval and at the end\n"
 	"      --interval=S        seconds between reports (default 1)\n"
 	"      --status-file=FILE  keep the newest status there, as JSON\n"
+	"      --log-changes=FILE  a line there for each channel whose gain changes, as JSON\n"
 	"      --check-counter     check that the audio is the counting test pattern, unbroken\n"
 	"  -v, --verbose           say more on standard error\n"
 	"\n"
@@ -319,6 +322,9 @@ static int parse_option(struct options *o, int opt, const char *value)
 	case OPT_STATUS_FILE:
 		o->status_path = value;
 		return *value ? 1 : bad_value("status-file", value, "the name of a file");
+	case OPT_LOG_CHANGES:
+		o->changes_path = value;
+		return *value ? 1 : bad_value("log-changes", value, "the name of a file");
 	case OPT_OFF:
 		o->start_off = true;
 		return 1;

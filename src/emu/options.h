@@ -18,7 +18,7 @@
 struct options {
 	const char *interface;
 	struct serials dac;
-	double *ppm;             /* SERIALS_MAX of them, by serial number */
+	double *ppm;		 /* SERIALS_MAX of them, by serial number */
 	const char *record_path; /* NULL: none */
 	enum record_format record_format;
 	bool record_all, apply_gain;
@@ -29,7 +29,8 @@ struct options {
 	uint64_t seed;
 	bool json;
 	double interval_s;
-	const char *status_path; /* NULL: none */
+	const char *status_path;  /* NULL: none */
+	const char *changes_path; /* NULL: none */
 	struct command *presets;
 	unsigned n_presets;
 	bool start_off, commands, check_counter, verbose;

@@ -10,6 +10,8 @@ NETNS_TESTS = \
 	tests/netns/test-reload.sh \
 	tests/netns/test-takeover.sh \
 	tests/netns/test-random.sh \
+	tests/netns/test-settings.sh \
+	tests/netns/test-flood.sh \
 	tests/netns/test-hostile.sh \
 	tests/netns/test-play.sh \
 	tests/netns/test-boxes32.sh

@@ -9,6 +9,7 @@
 
 stage=()
 settings=
+cycles=0
 
 write_conf() {
 	nt_config "[device stage]" "model = dac8" "serial = 0" "${stage[@]}"
@@ -62,7 +63,7 @@ restart() {
 	local conf
 
 	conf=$(cat "$NT_CONF")
-	procs_stop ethlinkd "$1"
+	procs_stop ethlinkd "$1" 2> /dev/null
 	procs_tell emu "power-cycle all"
 	nt_daemon && nt_wait_state stage online && arrives "$now_muted" &&
 		status_says "$now_set" "[0,1,0,0,0,0,0,0]" "rcrccccc" && [ "$(cat "$NT_CONF")" = "$conf" ]
@@ -75,11 +76,16 @@ last_word_before_the_end() {
 }
 
 power_cycle() {
-	procs_tell emu "power-cycle all" && procs_until 5 "the box to be as new" box_forgot && arrives "$now_muted"
+	cycles=$(power_cycles)
+	procs_tell emu "power-cycle all" && procs_until 5 "the box to go off and on" was_cycled && arrives "$now_muted"
 }
 
-box_forgot() {
-	! box_has "$now_muted"
+power_cycles() {
+	jq '.boxes[0].power_cycles' "$PROCS_DIR/emu.json"
+}
+
+was_cycled() {
+	[ "$(power_cycles)" -gt "$cycles" ]
 }
 
 # The file changes one of the values: that one is taken from it, the others stay.

@@ -1,5 +1,12 @@
 EXTRA_DIST += tests/tools/test-wav-compare.sh
 
+if WITH_TESTS
+noinst_PROGRAMS += tests/tools/bus-flood
+tests_tools_bus_flood_SOURCES = tests/tools/bus-flood.c
+tests_tools_bus_flood_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_tools_bus_flood_LDADD = $(SYSTEMD_LIBS)
+endif
+
 # They read and write sound files and play through JACK: built where both are there anyway.
 if WITH_TESTS
 if WITH_JACK

@@ -242,7 +242,11 @@ static void check_json(fill_fn fill, const char *want)
 	"      \"peak_dbfs\": [-12.3, null, 0.0, 0.0, 1.1, -100.0, null, null],\n" \
 	"      \"frames_sent\": 18446744073709551615,\n      \"frames_received\": 0,\n" \
 	"      \"frames_dropped\": 17,\n      \"replies\": 5,\n      \"latency_frames\": 72,\n" \
-	"      \"clock_ppm\": null"
+	"      \"clock_ppm\": null,\n      \"gain_origin\": null,\n      \"mute_origin\": null,\n" \
+	"      \"phantom\": null,\n      \"phantom_origin\": null,\n      \"labels\": null,\n" \
+	"      \"gain_min_db\": null,\n      \"gain_max_db\": null,\n" \
+	"      \"config_gain_db\": null,\n      \"config_mute\": null,\n" \
+	"      \"hold_dbfs\": null,\n      \"clips\": null"
 
 static void test_json(void **state)
 {

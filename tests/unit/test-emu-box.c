@@ -289,6 +289,61 @@ static void test_start_up_loss(void **state)
 	rig_free(r);
 }
 
+struct gain_log {
+	unsigned n;
+	int64_t t_ns[32];
+	struct box_gain_change changes[32];
+};
+
+static void on_gain(void *user, int64_t t_ns, const struct box_gain_change *change)
+{
+	struct gain_log *log = user;
+
+	assert_in_range(log->n, 0, ARRAY_SIZE(log->changes) - 1);
+	log->t_ns[log->n] = t_ns;
+	log->changes[log->n++] = *change;
+}
+
+/* Each change of a channel is told once, with the time from which it is heard and the frame that brought it. */
+static void test_gain_hook(void **state)
+{
+	struct gain_log log = {0};
+	struct box_hooks hooks = {.user = &log, .gain = on_gain};
+	struct box_config cfg = {.serial = SERIAL};
+	struct rig *r = rig_new((struct box_config){0});
+	uint8_t frame[ETHLINK_FRAME_LEN];
+	const int64_t second_ns = 200 * MS, third_ns = 300 * MS;
+	struct box *b;
+
+	(void)state;
+	assert_int_equal(box_new(&cfg, &hooks, 0, &b), 0);
+	box_frame(b, 100 * MS, frame, make_frame(r, frame, true));
+	box_advance(b, second_ns - 1);
+	assert_int_equal(log.n, 8);
+	for (unsigned k = 0; k < 8; k++) {
+		assert_int_equal(log.changes[k].channel, k);
+		assert_int_equal(log.changes[k].gain, 56);
+		assert_int_equal(log.changes[k].frame, 1);
+	}
+	/* The same again is no change. */
+	box_frame(b, second_ns, frame, make_frame(r, frame, true));
+	r->gain[2] = 255;
+	r->gain[6] = 50;
+	box_frame(b, third_ns, frame, make_frame(r, frame, true));
+	box_advance(b, 400 * MS);
+	assert_int_equal(log.n, 10);
+	assert_int_equal(log.changes[8].channel, 2);
+	assert_int_equal(log.changes[8].gain, 255);
+	assert_int_equal(log.changes[8].frame, 3);
+	assert_int_equal(log.t_ns[8], third_ns + WIRE_NS + BOX_GAIN_NS);
+	assert_int_equal(log.changes[9].channel, 6);
+	assert_int_equal(log.changes[9].gain, 50);
+	assert_int_equal(log.changes[9].frame, 3);
+	assert_int_equal(log.t_ns[9], third_ns + WIRE_NS + 2 * BOX_GAIN_NS);
+	box_free(b);
+	rig_free(r);
+}
+
 static void test_gain_stall(void **state)
 {
 	struct rig *r = settled((struct box_config){0}, 1, 128);
@@ -1141,6 +1196,7 @@ int main(void)
 		cmocka_unit_test(test_no_discover_with_host),
 		cmocka_unit_test(test_first_header),
 		cmocka_unit_test(test_start_up_loss),
+		cmocka_unit_test(test_gain_hook),
 		cmocka_unit_test(test_gain_stall),
 		cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_link_pace),

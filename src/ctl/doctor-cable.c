@@ -1,0 +1,370 @@
+#include "ctl/doctor-checks.h"
+
+#include "base/util.h"
+#include "proto/ethlink.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A block of a box on the wire: frame, checksum, preamble and the gap behind it. */
+#define WIRE_BYTES (ETHLINK_FRAME_LEN + 4 + 8 + 12)
+#define RATE_UNTIL_KNOWN_HZ 48000
+#define FULL_PERCENT 100.0
+#define BUSY_PERCENT 80.0
+#define COALESCING_MOST_USECS 100
+#define COALESCING_GOOD_USECS 10
+/* Of so many frames one may be damaged: with one box a click every two seconds. */
+#define ERRORS_ONE_OF 10000
+/* Up and down each count. */
+#define CARRIER_CHANGES_MOST 20
+
+#define HOLDS "This holds until the machine is restarted or the cable is pulled."
+
+/* Only what this machine has can be looked at. */
+static bool can_see(const struct doctor_iface *iface, struct doctor_report *report)
+{
+	if (!iface->exists) {
+		doctor_add(report, DOCTOR_SKIPPED, iface->name, "the interface cannot be looked at");
+	}
+	return iface->exists;
+}
+
+/* Without a daemon nobody knows which interfaces matter. */
+static bool has_ifaces(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	if (facts->n_ifaces == 0) {
+		doctor_add(report, DOCTOR_SKIPPED, NULL,
+			facts->daemon.answers ? "no box is configured, so no interface is in use"
+					      : "only a running ethlinkd knows which interfaces are in use");
+	}
+	return facts->n_ifaces > 0;
+}
+
+static void examine_link(const struct doctor_iface *iface, struct doctor_report *report)
+{
+	char word[DOCTOR_LINE_SIZE];
+	struct doctor_finding *f;
+
+	doctor_shell_word(word, sizeof(word), iface->name);
+	if (!iface->exists && iface->ring_open) {
+		doctor_add(report, DOCTOR_SKIPPED, iface->name,
+			"in use, but not to be seen from here: is ethlinkd in another network namespace?");
+	} else if (!iface->exists) {
+		f = doctor_add(report, DOCTOR_PROBLEM, iface->name, "there is no such interface");
+		doctor_why(f, "The boxes on it are silent until it is there.");
+		doctor_advise(f, "Plug it in; or look up the right name, and write it into ethlinkd.conf.");
+		doctor_command(f, "ip -brief link");
+	} else if (iface->up == 0) {
+		f = doctor_add(report, DOCTOR_PROBLEM, iface->name, "the interface is switched off");
+		doctor_why(f, "The boxes on it are silent.");
+		doctor_command(f, "sudo ip link set dev %s up", word);
+	} else if (iface->carrier == 0) {
+		f = doctor_add(report, DOCTOR_PROBLEM, iface->name, "no link: nothing answers on the cable");
+		doctor_why(f, "The boxes on it are silent.");
+		doctor_advise(f, "Is the cable in at both ends, is the box or the switch there powered?");
+		doctor_command(f, "ip -brief link show dev %s", word);
+	} else if (iface->up == DOCTOR_UNKNOWN || iface->carrier == DOCTOR_UNKNOWN) {
+		doctor_add(report, DOCTOR_SKIPPED, iface->name, "it cannot be read whether there is a link");
+	} else {
+		doctor_add(report, DOCTOR_OK, iface->name, "up, with a link%s%s%s",
+			iface->driver[0] ? " (driver " : "", iface->driver, iface->driver[0] ? ")" : "");
+	}
+}
+
+void doctor_check_interface(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	if (!has_ifaces(facts, report)) {
+		return;
+	}
+	for (unsigned i = 0; i < facts->n_ifaces; i++) {
+		examine_link(&facts->ifaces[i], report);
+	}
+}
+
+static void examine_layers(const struct doctor_iface *iface, struct doctor_report *report)
+{
+	struct doctor_finding *f;
+	char word[DOCTOR_LINE_SIZE];
+
+	if (iface->master[0]) {
+		doctor_shell_word(word, sizeof(word), iface->name);
+		f = doctor_add(
+			report, DOCTOR_WARNING, iface->name, "part of the bridge or bond %s", iface->master);
+		doctor_why(f,
+			"What arrives is handed on to %s, and other traffic shares the cable: frames may "
+			"be late or go another way.",
+			iface->master);
+		doctor_advise(f, "Give the boxes an interface of their own.");
+		doctor_command(f, "sudo ip link set dev %s nomaster", word);
+		return;
+	}
+	f = doctor_add(report, DOCTOR_WARNING, iface->name, "this is a %s, not a network card",
+		iface->bridge ? "bridge"
+		: iface->bond ? "bond"
+			      : "VLAN");
+	doctor_why(f,
+		iface->vlan ? "Frames carry a VLAN tag, which a box does not understand: a switch must take "
+			      "it away."
+		: iface->bond ? "Frames may take different ways and overtake each other: clicks."
+			      : "Each frame takes a longer way through the kernel, and goes to every port.");
+	doctor_advise(f, "Name the card itself in ethlinkd.conf: interface = NAME");
+	doctor_command(f, "ip -brief link");
+}
+
+void doctor_check_interface_kind(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	struct doctor_finding *f;
+
+	if (!has_ifaces(facts, report)) {
+		return;
+	}
+	for (unsigned i = 0; i < facts->n_ifaces; i++) {
+		const struct doctor_iface *iface = &facts->ifaces[i];
+
+		if (!can_see(iface, report)) {
+			continue;
+		}
+		if (iface->wireless) {
+			f = doctor_add(report, DOCTOR_PROBLEM, iface->name, "a wireless interface");
+			doctor_why(f,
+				"Radio loses frames and holds them back for tens of milliseconds; a box has "
+				"a few milliseconds in hand. It will crackle.");
+			doctor_advise(f, "Connect the boxes by cable, and name that interface in "
+					 "ethlinkd.conf: interface = NAME");
+			doctor_command(f, "ip -brief link");
+		} else if (iface->master[0] || iface->bridge || iface->bond || iface->vlan) {
+			examine_layers(iface, report);
+		} else if (iface->virtual) {
+			doctor_add(report, DOCTOR_OK, iface->name,
+				"a virtual interface: there is no cable to be looked at");
+		} else {
+			doctor_add(report, DOCTOR_OK, iface->name, "a network card");
+		}
+	}
+}
+
+/* Mbit/s that so many boxes need in one direction. */
+static double needed_mbit(unsigned n_boxes, uint64_t rate_hz)
+{
+	return n_boxes * ((double)rate_hz / ETHLINK_BLOCK_FRAMES) * WIRE_BYTES * 8 / 1e6;
+}
+
+static void examine_bandwidth(
+	const struct doctor_iface *iface, uint64_t known_rate_hz, struct doctor_report *report)
+{
+	uint64_t rate_hz = known_rate_hz ? known_rate_hz : RATE_UNTIL_KNOWN_HZ;
+	/* Both directions at once only with full duplex. */
+	unsigned n =
+		iface->full_duplex == 0 ? iface->n_dacs + iface->n_adcs : MAX(iface->n_dacs, iface->n_adcs);
+	double mbit = needed_mbit(n, rate_hz), percent = 100.0 * mbit / (double)iface->speed_mbit;
+	char sum[DOCTOR_LINE_SIZE], word[DOCTOR_LINE_SIZE];
+	struct doctor_finding *f;
+	unsigned fits = 0;
+
+	snprintf(sum, sizeof(sum), "%u box%s x %.0f frames/s x %d bytes = %.1f Mbit/s", n, n == 1 ? "" : "es",
+		(double)rate_hz / ETHLINK_BLOCK_FRAMES, WIRE_BYTES, mbit);
+	if (iface->speed_mbit == DOCTOR_UNKNOWN) {
+		doctor_add(report, DOCTOR_SKIPPED, iface->name, "%s; the interface does not tell its speed",
+			sum);
+		return;
+	}
+	if (percent <= BUSY_PERCENT) {
+		doctor_add(report, DOCTOR_OK, iface->name, "%s of %" PRId64 " (%.0f %%)", sum,
+			iface->speed_mbit, percent);
+		return;
+	}
+	while (needed_mbit(fits + 1, rate_hz) * 100.0 <= BUSY_PERCENT * (double)iface->speed_mbit) {
+		fits++;
+	}
+	f = doctor_add(report, percent > FULL_PERCENT ? DOCTOR_PROBLEM : DOCTOR_WARNING, iface->name,
+		"%s of %" PRId64 " (%.0f %%)", sum, iface->speed_mbit, percent);
+	doctor_why(f, percent > FULL_PERCENT
+			      ? "More than the link carries: frames are dropped all the time, on all boxes."
+			      : "Frames queue up behind each other, and any other traffic makes them late.");
+	doctor_advise(f,
+		"Use a gigabit interface and switch, or another interface for some of the boxes: at %.1f kHz "
+		"this one carries %u with ease. If both ends can do more than %" PRId64
+		" Mbit/s, the cable is to "
+		"blame; after changing it:",
+		(double)rate_hz / 1000, fits, iface->speed_mbit);
+	doctor_shell_word(word, sizeof(word), iface->name);
+	doctor_command(f, "sudo ethtool --negotiate %s", word);
+}
+
+void doctor_check_bandwidth(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	if (!has_ifaces(facts, report)) {
+		return;
+	}
+	for (unsigned i = 0; i < facts->n_ifaces; i++) {
+		if (can_see(&facts->ifaces[i], report)) {
+			examine_bandwidth(&facts->ifaces[i], facts->daemon.sample_rate, report);
+		}
+	}
+}
+
+static void command_ethtool(struct doctor_finding *f, const struct doctor_facts *facts)
+{
+	if (!facts->system.has_ethtool) {
+		doctor_command(f, "sudo apt-get install ethtool");
+	}
+}
+
+void doctor_check_duplex(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	char word[DOCTOR_LINE_SIZE];
+	struct doctor_finding *f;
+
+	if (!has_ifaces(facts, report)) {
+		return;
+	}
+	for (unsigned i = 0; i < facts->n_ifaces; i++) {
+		const struct doctor_iface *iface = &facts->ifaces[i];
+
+		if (!can_see(iface, report)) {
+			continue;
+		}
+		if (iface->full_duplex == 1) {
+			doctor_add(report, DOCTOR_OK, iface->name, "full duplex");
+		} else if (iface->full_duplex == DOCTOR_UNKNOWN) {
+			doctor_add(report, DOCTOR_SKIPPED, iface->name, "the interface does not tell");
+		} else {
+			f = doctor_add(
+				report, DOCTOR_PROBLEM, iface->name, "half duplex: one end sends at a time");
+			doctor_why(f,
+				"Frames collide with those of the other end and come late or not at all: "
+				"clicks.");
+			doctor_advise(f,
+				"Both ends must negotiate; one with a fixed setting makes the other fall "
+				"back. A hub is to be replaced by a switch.");
+			doctor_shell_word(word, sizeof(word), iface->name);
+			command_ethtool(f, facts);
+			doctor_command(f, "sudo ethtool -s %s autoneg on", word);
+		}
+	}
+}
+
+static void examine_coalescing(
+	const struct doctor_facts *facts, const struct doctor_iface *iface, struct doctor_report *report)
+{
+	char word[DOCTOR_LINE_SIZE], rx[64] = "", tx[64] = "";
+	struct doctor_finding *f;
+
+	if (iface->rx_usecs < 0 && iface->tx_usecs < 0) {
+		doctor_add(report, DOCTOR_SKIPPED, iface->name, "the driver does not tell");
+		return;
+	}
+	if (iface->rx_usecs <= COALESCING_MOST_USECS && iface->tx_usecs <= COALESCING_MOST_USECS) {
+		doctor_add(report, DOCTOR_OK, iface->name,
+			"interrupts wait %" PRId64 " us (receiving) and %" PRId64 " us (sending)%s",
+			MAX(iface->rx_usecs, 0), MAX(iface->tx_usecs, 0),
+			iface->adaptive_rx == 1 || iface->adaptive_tx == 1 ? ", adaptive" : "");
+		return;
+	}
+	f = doctor_add(report, DOCTOR_WARNING, iface->name,
+		"interrupts wait up to %" PRId64 " us (receiving) and %" PRId64 " us (sending)",
+		MAX(iface->rx_usecs, 0), MAX(iface->tx_usecs, 0));
+	doctor_why(f,
+		"So long the card keeps what was received, and places of what was sent, to itself: audio "
+		"from boxes comes late, and the ring may be full when the next cycle comes.");
+	doctor_advise(f, HOLDS);
+	doctor_shell_word(word, sizeof(word), iface->name);
+	if (iface->rx_usecs > COALESCING_MOST_USECS) {
+		snprintf(rx, sizeof(rx), "%s rx-usecs %d", iface->adaptive_rx == 1 ? " adaptive-rx off" : "",
+			COALESCING_GOOD_USECS);
+	}
+	if (iface->tx_usecs > COALESCING_MOST_USECS) {
+		snprintf(tx, sizeof(tx), "%s tx-usecs %d", iface->adaptive_tx == 1 ? " adaptive-tx off" : "",
+			COALESCING_GOOD_USECS);
+	}
+	command_ethtool(f, facts);
+	doctor_command(f, "sudo ethtool -C %s%s%s", word, rx, tx);
+}
+
+void doctor_check_coalescing(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	if (!has_ifaces(facts, report)) {
+		return;
+	}
+	for (unsigned i = 0; i < facts->n_ifaces; i++) {
+		if (can_see(&facts->ifaces[i], report)) {
+			examine_coalescing(facts, &facts->ifaces[i], report);
+		}
+	}
+}
+
+void doctor_check_eee(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	char word[DOCTOR_LINE_SIZE];
+	struct doctor_finding *f;
+
+	if (!has_ifaces(facts, report)) {
+		return;
+	}
+	for (unsigned i = 0; i < facts->n_ifaces; i++) {
+		const struct doctor_iface *iface = &facts->ifaces[i];
+
+		if (!can_see(iface, report)) {
+			continue;
+		}
+		if (iface->eee_enabled == DOCTOR_UNKNOWN) {
+			doctor_add(report, DOCTOR_SKIPPED, iface->name, "the driver does not tell");
+		} else if (iface->eee_enabled == 1 && iface->eee_active == 1) {
+			f = doctor_add(report, DOCTOR_WARNING, iface->name,
+				"Energy-Efficient Ethernet is active: the link sleeps between frames");
+			doctor_why(f,
+				"Waking up takes part of a millisecond for the first frames of a cycle, and "
+				"some switches lose them: clicks.");
+			doctor_advise(f, HOLDS);
+			doctor_shell_word(word, sizeof(word), iface->name);
+			command_ethtool(f, facts);
+			doctor_command(f, "sudo ethtool --set-eee %s eee off", word);
+		} else {
+			doctor_add(report, DOCTOR_OK, iface->name, "Energy-Efficient Ethernet is %s",
+				iface->eee_enabled == 1 ? "allowed, but not active" : "off");
+		}
+	}
+}
+
+static void examine_errors(const struct doctor_iface *iface, struct doctor_report *report)
+{
+	int64_t errors = MAX(iface->rx_errors, 0) + MAX(iface->tx_errors, 0) + MAX(iface->collisions, 0);
+	int64_t packets = MAX(iface->rx_packets, 0) + MAX(iface->tx_packets, 0);
+	int64_t lost = MAX(iface->carrier_changes, 0) / 2;
+	char word[DOCTOR_LINE_SIZE];
+	struct doctor_finding *f;
+
+	if (iface->rx_errors < 0 && iface->tx_errors < 0) {
+		doctor_add(report, DOCTOR_SKIPPED, iface->name, "the counters cannot be read");
+		return;
+	}
+	if (errors == 0 && iface->carrier_changes < CARRIER_CHANGES_MOST) {
+		doctor_add(report, DOCTOR_OK, iface->name, "no errors in %" PRId64 " frames", packets);
+		return;
+	}
+	doctor_shell_word(word, sizeof(word), iface->name);
+	f = doctor_add(report, errors > packets / ERRORS_ONE_OF ? DOCTOR_PROBLEM : DOCTOR_WARNING,
+		iface->name,
+		"of %" PRId64 " frames %" PRId64 " came damaged (%" PRId64 " checksum), %" PRId64
+		" were not sent, %" PRId64 " collided; the link went down %" PRId64 " times",
+		packets, MAX(iface->rx_errors, 0), MAX(iface->rx_crc_errors, 0), MAX(iface->tx_errors, 0),
+		MAX(iface->collisions, 0), lost);
+	doctor_why(f,
+		"Each lost frame is a click on one box; without a link all boxes are silent. Counted since "
+		"the machine started, or the driver was loaded.");
+	doctor_advise(f, "Look whether the numbers grow; if so, try another cable, then another port.");
+	doctor_command(f, "ip -statistics -statistics link show dev %s", word);
+}
+
+void doctor_check_link_errors(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	if (!has_ifaces(facts, report)) {
+		return;
+	}
+	for (unsigned i = 0; i < facts->n_ifaces; i++) {
+		if (can_see(&facts->ifaces[i], report)) {
+			examine_errors(&facts->ifaces[i], report);
+		}
+	}
+}

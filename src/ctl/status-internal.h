@@ -1,0 +1,24 @@
+/*
+ * What the table of all boxes and the page about one have in common. One thread.
+ */
+#ifndef CTL_STATUS_INTERNAL_H
+#define CTL_STATUS_INTERNAL_H
+
+#include "ctl/status.h"
+
+/* What came over the wire goes to a terminal, which obeys control characters: they become '?'. */
+void status_print_plain(FILE *f, const char *s, int width);
+
+/* Milliseconds, or "-". */
+void status_format_latency(char *buf, size_t size, const struct prop_list *device, uint64_t rate_hz);
+
+/* dB with one decimal, "-" for silence. */
+void status_format_level(char *buf, size_t size, double dbfs);
+
+/* The state in words, filled up to width. */
+void status_print_state(const struct prop_list *device, FILE *f, bool colour, int width);
+
+/* What to do about it, indented lines; none for a box that is online. */
+void status_print_hints(const struct prop_list *device, FILE *f);
+
+#endif
