@@ -18,6 +18,7 @@ unit_tests = \
 	tests/unit/test-claim \
 	tests/unit/test-conf \
 	tests/unit/test-ctl-status \
+	tests/unit/test-doctor \
 	tests/unit/test-ethlink \
 	tests/unit/test-hist \
 	tests/unit/test-journal \
@@ -26,6 +27,7 @@ unit_tests = \
 	tests/unit/test-pktring \
 	tests/unit/test-policy \
 	tests/unit/test-sample \
+	tests/unit/test-scan \
 	tests/unit/test-state
 check_PROGRAMS += $(unit_tests) tests/tools/state-storm
 TESTS += $(unit_tests) tests/unit/check-includes.sh tests/unit/test-state-kill.sh
@@ -38,6 +40,9 @@ TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_claim_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_claim_LDADD = libproto.a $(CMOCKA_LIBS)
 
+tests_unit_test_doctor_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_doctor_LDADD = libctl.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+
 tests_unit_test_ethlink_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_ethlink_LDADD = libproto.a $(CMOCKA_LIBS)
 
@@ -46,6 +51,9 @@ tests_unit_test_hist_LDADD = $(CMOCKA_LIBS)
 
 tests_unit_test_levels_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_levels_LDADD = libdaemon.a $(CMOCKA_LIBS)
+
+tests_unit_test_scan_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_scan_LDADD = libctl.a libproto.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
 
 tests_unit_test_state_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_state_LDADD = libdaemon.a libproto.a libbase.a $(SYSTEMD_LIBS) $(INIH_LIBS) $(CMOCKA_LIBS) -lpthread

@@ -57,6 +57,15 @@ static inline void hist_add_rt(struct hist *hist, int64_t value_ns)
 	}
 }
 
+/* RT safe; only the thread that adds. */
+static inline void hist_clear_rt(struct hist *hist)
+{
+	for (unsigned i = 0; i < HIST_BINS; i++) {
+		atomic_store_explicit(&hist->bin[i], 0, memory_order_relaxed);
+	}
+	atomic_store_explicit(&hist->max_ns, 0, memory_order_relaxed);
+}
+
 /*
  * The upper edge of the bin that holds the quantile q (0..1) of these counts, in ns; 0 without any. bins: as in
  * struct hist, taken by the caller.

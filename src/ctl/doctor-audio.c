@@ -485,6 +485,13 @@ void doctor_check_kick_duration(const struct doctor_facts *facts, struct doctor_
 	if (f->result != DOCTOR_OK) {
 		doctor_why(f,
 			"So long the kernel takes to hand the frames to the card, in the middle of a cycle.");
+	}
+	if (f->result != DOCTOR_OK &&
+		(double)hist_quantile_ns(d->kick_took, 0.99) <= KICK_TOOK_WARNING * period_ns(d)) {
+		doctor_advise(f, "Single ones only: something with a higher priority came in between. See to "
+				 "preemption above; this shows who has which priority:");
+		doctor_command(f, "ps -eLo rtprio,pid,comm --sort=-rtprio | head -n 20");
+	} else if (f->result != DOCTOR_OK) {
 		doctor_advise(f,
 			"A driver that is slow at it (USB adapters often are), or filters on the interface, "
 			"as this shows:");

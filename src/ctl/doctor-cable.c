@@ -170,8 +170,8 @@ static void examine_bandwidth(
 		return;
 	}
 	if (percent <= BUSY_PERCENT) {
-		doctor_add(report, DOCTOR_OK, iface->name, "%s of %" PRId64 " (%.0f %%)", sum,
-			iface->speed_mbit, percent);
+		doctor_add(report, DOCTOR_OK, iface->name, "%s of %" PRId64 " (%.*f %%)", sum,
+			iface->speed_mbit, percent < 1 ? 1 : 0, percent);
 		return;
 	}
 	while (needed_mbit(fits + 1, rate_hz) * 100.0 <= BUSY_PERCENT * (double)iface->speed_mbit) {

@@ -408,6 +408,12 @@ static void read_process(struct doctor_facts *facts, const char *root)
 
 	p->is_daemon = facts->daemon.pid > 0;
 	p->pid = p->is_daemon ? facts->daemon.pid : getpid();
+	/* In a container the daemon counts processes otherwise, and here the number is somebody else's. */
+	if (p->is_daemon &&
+		(doctor_read_text(text, sizeof(text), root, "/proc/%lld/comm", (long long)p->pid) <= 0 ||
+			strcmp(text, "ethlinkd\n") != 0)) {
+		return;
+	}
 	read_status(p, root);
 	if (doctor_read_text(text, sizeof(text), root, "/proc/%lld/limits", (long long)p->pid) > 0) {
 		p->rtprio_limit = parse_limit(text, "\nMax realtime priority");

@@ -8,6 +8,8 @@
 
 #define COLUMNS 80
 #define INDENT 26 /* result and title before what was found */
+#define WHY_INDENT 11
+#define COMMAND_INDENT 15
 #define BAR 32
 
 #define GREEN "\033[32m"
@@ -74,6 +76,20 @@ static void print_wrapped(FILE *f, const char *text, int column, int indent)
 	fputc('\n', f);
 }
 
+/* Commands are to be copied, so they stay whole; but behind a bar a shell goes on reading in the next line. */
+static void print_command(FILE *f, const char *command, bool colour)
+{
+	const char *bar = strstr(command, " | sudo ");
+	const char *bold = colour ? BOLD : "", *plain = colour ? PLAIN : "";
+
+	if (COMMAND_INDENT + strlen(command) > COLUMNS && bar) {
+		fprintf(f, "%*s%s%.*s |%s\n", COMMAND_INDENT, "", bold, (int)(bar - command), command, plain);
+		fprintf(f, "%*s%s%s%s\n", COMMAND_INDENT + 4, "", bold, bar + strlen(" | "), plain);
+	} else {
+		fprintf(f, "%*s%s%s%s\n", COMMAND_INDENT, "", bold, command, plain);
+	}
+}
+
 static void print_finding(FILE *f, const struct doctor_finding *finding, bool colour)
 {
 	char text[DOCTOR_NAME_SIZE + DOCTOR_LINE_SIZE + 2];
@@ -91,16 +107,15 @@ static void print_finding(FILE *f, const struct doctor_finding *finding, bool co
 		colour ? PLAIN : "", finding->check->title);
 	print_wrapped(f, text, INDENT, INDENT);
 	if (finding->why[0]) {
-		fprintf(f, "%*s", INDENT - 15, "");
-		print_wrapped(f, finding->why, INDENT - 15, INDENT - 15);
+		fprintf(f, "%*s", WHY_INDENT, "");
+		print_wrapped(f, finding->why, WHY_INDENT, WHY_INDENT);
 	}
 	if (finding->advice[0]) {
-		fprintf(f, "%*s", INDENT - 15, "");
-		print_wrapped(f, finding->advice, INDENT - 15, INDENT - 15);
+		fprintf(f, "%*s", WHY_INDENT, "");
+		print_wrapped(f, finding->advice, WHY_INDENT, WHY_INDENT);
 	}
 	for (unsigned i = 0; i < finding->n_commands; i++) {
-		fprintf(f, "%*s%s%s%s\n", INDENT - 11, "", colour ? BOLD : "", finding->commands[i],
-			colour ? PLAIN : "");
+		print_command(f, finding->commands[i], colour);
 	}
 }
 

@@ -33,6 +33,12 @@ libctl_a_SOURCES = \
 	src/ctl/mixer.c \
 	src/ctl/prop.c \
 	src/ctl/prop.h \
+	src/ctl/scan-model.c \
+	src/ctl/scan-model.h \
+	src/ctl/scan-print.c \
+	src/ctl/scan-print.h \
+	src/ctl/scan-wire.c \
+	src/ctl/scan-wire.h \
 	src/ctl/scan.c \
 	src/ctl/status.c \
 	src/ctl/status.h \

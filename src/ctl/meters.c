@@ -61,7 +61,7 @@ void meters_print_line(const struct client_device *device, FILE *f, int name_wid
 		if (isfinite(dbfs)) {
 			snprintf(level, sizeof(level), "%.1f", fabs(dbfs) < 0.05 ? 0.0 : dbfs);
 		}
-		fprintf(f, "  %s%5s%s", painted ? paint : "", level, painted ? PLAIN : "");
+		fprintf(f, " %s%6s%s", painted ? paint : "", level, painted ? PLAIN : "");
 		if (clipped) {
 			fprintf(f, "%s!%s", colour ? RED : "", colour ? PLAIN : "");
 		} else if (k + 1 < CLIENT_CHANNELS) {

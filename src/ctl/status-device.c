@@ -141,8 +141,10 @@ void status_print_device(const struct status *status, unsigned i, FILE *f, bool 
 	print_phantom(device, f);
 	print_counters(device, f);
 	if (has_runtime(device)) {
-		fputs("\nrun: set at run time, kept until ethlinkctl reset ", f);
+		fputs("\nrun: set at run time; it stays until the configuration says another value,\n"
+		      "     or until ethlinkctl reset ",
+			f);
 		status_print_plain(f, name, 0);
-		fputs(" or another value in the configuration\n", f);
+		fputc('\n', f);
 	}
 }

@@ -85,8 +85,8 @@ struct bus {
 
 /* --- bus.c --- */
 
-/* Puts all objects on a connection. 0 or -errno. */
-int bus_add_objects(struct bus *bus, sd_bus *sd);
+/* Puts all objects on a connection that was started, and has the event loop run it. 0 or -errno. */
+int bus_serve(struct bus *bus, sd_bus *sd);
 /* Somebody has subscribed, or does no longer want Peaks. */
 void bus_subscribers_changed(struct bus *bus);
 /* NULL: none (any more). */

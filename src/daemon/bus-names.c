@@ -141,15 +141,13 @@ static int set_up(struct bus *bus)
 	sd_bus *sd = bus->named;
 	int r;
 
-	r = bus_add_objects(bus, sd);
-	r = r < 0 ? r
-		  : sd_bus_match_signal(sd, NULL, NULL, "/org/freedesktop/DBus/Local",
-			    "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, bus);
+	r = sd_bus_match_signal(sd, NULL, NULL, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+		"Disconnected", on_disconnected, bus);
 	r = r < 0 ? r
 		  : sd_bus_match_signal_async(
 			    sd, NULL, DRIVER, DRIVER_PATH, DRIVER, "NameAcquired", on_acquired, NULL, bus);
 	r = r < 0 ? r : sd_bus_request_name_async(sd, NULL, BUS_NAME, SD_BUS_NAME_QUEUE, on_name, bus);
-	return r < 0 ? r : sd_bus_attach_event(sd, bus->manager->event, BUS_PRIORITY);
+	return r < 0 ? r : bus_serve(bus, sd);
 }
 
 static void try(struct bus *bus)

@@ -145,10 +145,9 @@ static int start_peer(struct bus *bus, sd_bus *sd, int fd)
 	/* The fd is sd-bus's from here on. */
 	r = sd_bus_start(sd);
 	r = r < 0 ? r : sd_bus_add_filter(sd, NULL, on_message, bus);
-	r = r < 0 ? r : bus_add_objects(bus, sd);
 	r = r < 0 ? r : match_local(bus, sd, "Connected", on_connected);
 	r = r < 0 ? r : match_local(bus, sd, "Disconnected", on_disconnected);
-	return r < 0 ? r : sd_bus_attach_event(sd, bus->manager->event, BUS_PRIORITY);
+	return r < 0 ? r : bus_serve(bus, sd);
 }
 
 static bool peer_allowed(int fd)

@@ -78,7 +78,7 @@ static int on_enumerate(sd_bus *sd, const char *prefix, void *data, char ***ret_
 	return 0;
 }
 
-int bus_add_objects(struct bus *bus, sd_bus *sd)
+int bus_serve(struct bus *bus, sd_bus *sd)
 {
 	int r;
 
@@ -87,7 +87,13 @@ int bus_add_objects(struct bus *bus, sd_bus *sd)
 		  : sd_bus_add_fallback_vtable(
 			    sd, NULL, BUS_DEVICES, BUS_DEVICE_INTERFACE, bus_device_vtable, on_find, bus);
 	r = r < 0 ? r : sd_bus_add_node_enumerator(sd, NULL, BUS_DEVICES, on_enumerate, bus);
-	return r < 0 ? r : sd_bus_add_object_manager(sd, NULL, BUS_OBJECT);
+	r = r < 0 ? r : sd_bus_add_object_manager(sd, NULL, BUS_OBJECT);
+	if (r < 0) {
+		return r;
+	}
+	/* At the end of the loop sd-bus would wait for everybody to read what is left. */
+	(void)sd_bus_set_close_on_exit(sd, false);
+	return sd_bus_attach_event(sd, bus->manager->event, BUS_PRIORITY);
 }
 
 /* All that hear signals; with subscribed, of those the ones that want Peaks. */

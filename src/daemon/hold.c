@@ -4,8 +4,6 @@
 #include "net/watch.h"
 
 #include <errno.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -54,23 +52,17 @@ void hold_release(struct hold *h)
 	h->window_frames = 0;
 }
 
-/*
- * An abstract socket is gone with its process, however that ends, and known in this network namespace only:
- * just as far as the interface is.
- */
 static int take_lock(int ifindex, const uint8_t *mac)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr;
+	socklen_t len = (socklen_t)claim_lock_address(ifindex, mac, &addr);
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int n, r;
+	int r;
 
 	if (fd < 0) {
 		return -errno;
 	}
-	n = snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1, "ethlinkd/%d/%02x%02x%02x%02x%02x%02x",
-		ifindex, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-	if (bind(fd, (struct sockaddr *)&addr,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) < 0) {
+	if (bind(fd, (struct sockaddr *)&addr, len) < 0) {
 		r = -errno;
 		close(fd);
 		return r;

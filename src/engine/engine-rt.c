@@ -227,16 +227,28 @@ static void monitor_rt(const struct audio_group *group, uint32_t frames)
 	}
 }
 
+/* Of cycles of another length nothing can be compared. */
+static void count_gap_rt(struct engine *engine, const struct audio_cycle *cycle)
+{
+	const struct clock *before = &engine->clock;
+
+	if (cycle->frames != before->frames || cycle->rate_hz != before->rate_hz) {
+		hist_clear_rt(&engine->seam.report.gaps);
+		engine->last_cycle_ns = 0;
+	}
+	if (engine->last_cycle_ns != 0 && !cycle->freewheel) {
+		hist_add_rt(&engine->seam.report.gaps, cycle->now_ns - engine->last_cycle_ns);
+	}
+	engine->last_cycle_ns = cycle->freewheel ? 0 : cycle->now_ns;
+}
+
 void engine_process_rt(void *data, const struct audio_cycle *cycle)
 {
 	struct engine *engine = data;
 	uint64_t epoch = atomic_load_explicit(&engine->seam.epoch, memory_order_acquire);
 	const struct engine_plan *plan = atomic_load_explicit(&engine->seam.plan, memory_order_acquire);
 
-	if (engine->last_cycle_ns != 0 && !cycle->freewheel) {
-		hist_add_rt(&engine->seam.report.gaps, cycle->now_ns - engine->last_cycle_ns);
-	}
-	engine->last_cycle_ns = cycle->freewheel ? 0 : cycle->now_ns;
+	count_gap_rt(engine, cycle);
 	clock_update_rt(&engine->clock, cycle);
 	for (unsigned i = 0; i < cycle->n_groups; i++) {
 		struct dac *dac = cycle->groups[i]->owner;

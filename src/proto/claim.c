@@ -1,7 +1,9 @@
 #include "proto/claim.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define OFF_VERSION 22
 #define OFF_KIND 23
@@ -27,12 +29,25 @@ int claim_decode(const uint8_t *frame, size_t len, struct claim *ret_claim)
 {
 	if (len < CLAIM_FRAME_LEN || frame[ETHLINK_OFF_TYPE] != CLAIM_ETHERTYPE >> 8 ||
 		frame[ETHLINK_OFF_TYPE + 1] != (CLAIM_ETHERTYPE & 0xff) ||
-		memcmp(frame + CLAIM_OFF_MAGIC, magic, sizeof(magic)) != 0 || frame[OFF_VERSION] != CLAIM_VERSION ||
-		frame[OFF_KIND] < CLAIM_ASK || frame[OFF_KIND] > CLAIM_FREE) {
+		memcmp(frame + CLAIM_OFF_MAGIC, magic, sizeof(magic)) != 0 ||
+		frame[OFF_VERSION] != CLAIM_VERSION || frame[OFF_KIND] < CLAIM_ASK ||
+		frame[OFF_KIND] > CLAIM_FREE) {
 		return -EINVAL;
 	}
 	memcpy(ret_claim->src, frame + ETHLINK_OFF_SRC, ETHLINK_MAC_LEN);
 	ret_claim->kind = (enum claim_kind)frame[OFF_KIND];
 	memcpy(ret_claim->box, frame + OFF_BOX, ETHLINK_MAC_LEN);
 	return 0;
+}
+
+size_t claim_lock_address(int ifindex, const uint8_t box[ETHLINK_MAC_LEN], struct sockaddr_un *ret_address)
+{
+	int n;
+
+	memset(ret_address, 0, sizeof(*ret_address));
+	ret_address->sun_family = AF_UNIX;
+	n = snprintf(ret_address->sun_path + 1, sizeof(ret_address->sun_path) - 1,
+		"ethlinkd/%d/%02x%02x%02x%02x%02x%02x", ifindex, box[0], box[1], box[2], box[3], box[4],
+		box[5]);
+	return offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n;
 }

@@ -15,6 +15,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/un.h>
 
 #define CLAIM_ETHERTYPE 0x88b5
 #define CLAIM_FRAME_LEN 60
@@ -36,5 +37,12 @@ struct claim {
 void claim_encode(uint8_t frame[CLAIM_FRAME_LEN], const struct claim *claim);
 /* 0, or -EINVAL for anything else than such a frame. */
 int claim_decode(const uint8_t *frame, size_t len, struct claim *ret_claim);
+
+/*
+ * The same among the processes of one machine: who plays a box is bound to this abstract socket, which is gone with
+ * its process, however that ends, and known in its network namespace only, just as far as the interface is. Returns the
+ * address's length.
+ */
+size_t claim_lock_address(int ifindex, const uint8_t box[ETHLINK_MAC_LEN], struct sockaddr_un *ret_address);
 
 #endif

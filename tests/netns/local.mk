@@ -12,6 +12,10 @@ NETNS_TESTS = \
 	tests/netns/test-random.sh \
 	tests/netns/test-settings.sh \
 	tests/netns/test-flood.sh \
+	tests/netns/test-scan.sh \
+	tests/netns/test-doctor.sh \
+	tests/netns/test-dbus.sh \
+	tests/netns/test-dbus-bad.sh \
 	tests/netns/test-hostile.sh \
 	tests/netns/test-play.sh \
 	tests/netns/test-boxes32.sh

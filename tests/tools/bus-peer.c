@@ -6,6 +6,8 @@
  *   bus-peer SOCKET ask COUNT            asks so many times for a property, some hundred questions at once; prints how many
  *                                        answers came in a second
  *   bus-peer SOCKET deaf COUNT           asks so many times for the status and reads no answer
+ *   bus-peer SOCKET full                 asks and does not read until the kernel takes no more answers; "full" then; until it
+ *                                        is ended
  *   bus-peer SOCKET say                  sends what is on its standard input, and waits for the other side to hang up
  *   bus-peer SOCKET mutter               the same, but hangs up itself
  *   bus-peer SOCKET silent COUNT         so many connections that say nothing; "open" when they are there; until it is ended
@@ -18,7 +20,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
@@ -28,6 +32,7 @@
 #define MANAGER "org.ethlinkd1.Manager"
 #define AT_ONCE 200
 #define HANG_UP_MS 5000
+#define FULL_MS 300
 
 static int connect_to(const char *path)
 {
@@ -113,7 +118,25 @@ static void print_first(sd_bus_message *m, char type)
 	}
 }
 
-/* MS PATH MEMBER, for Peaks the first channel's values, for what comes and goes its path. */
+/* The interface, and the names of the properties. */
+static void print_changes(sd_bus_message *m)
+{
+	const char *name;
+
+	if (sd_bus_message_read(m, "s", &name) > 0) {
+		printf(" %s", name);
+	}
+	if (sd_bus_message_enter_container(m, 'a', "{sv}") <= 0) {
+		return;
+	}
+	while (sd_bus_message_enter_container(m, 'e', "sv") > 0 && sd_bus_message_read(m, "s", &name) > 0) {
+		printf(" %s", name);
+		(void)sd_bus_message_skip(m, "v");
+		(void)sd_bus_message_exit_container(m);
+	}
+}
+
+/* MS PATH MEMBER, for Peaks the first channel's values, for properties their names, for what comes and goes its path. */
 static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	const char *path;
@@ -126,6 +149,8 @@ static int on_message(sd_bus_message *m, void *data, sd_bus_error *error)
 		print_first(m, 'd');
 		print_first(m, 'd');
 		print_first(m, 't');
+	} else if (sd_bus_message_is_signal(m, NULL, "PropertiesChanged")) {
+		print_changes(m);
 	} else if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.ObjectManager", NULL) &&
 		   sd_bus_message_read(m, "o", &path) > 0) {
 		printf(" %s", path);
@@ -212,19 +237,60 @@ static int deaf(const char *path, unsigned count)
 	return r < 0 || hung_up(sd_bus_get_fd(bus), 1) ? 0 : 1;
 }
 
+static int unread(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, FIONREAD, &n) < 0 ? 0 : n;
+}
+
+static int full(const char *path)
+{
+	sd_bus *bus = open_bus(path);
+	int fd = sd_bus_get_fd(bus);
+	int64_t grown_ms = now_ms();
+	int had = 0;
+	int r = 0;
+
+	/* A few at a time: many would have us dropped. */
+	while (r >= 0 && now_ms() - grown_ms < FULL_MS) {
+		if (unread(fd) > had || had == 0) {
+			had = unread(fd);
+			grown_ms = now_ms();
+			for (unsigned i = 0; r >= 0 && i < 8; i++) {
+				r = sd_bus_call_method_async(
+					bus, NULL, NULL, OBJECT, MANAGER, "GetStatus", on_answer, NULL, "");
+				r = r < 0 ? r : sd_bus_flush(bus);
+			}
+		}
+		(void)poll(NULL, 0, 1);
+	}
+	puts(r < 0 ? strerror(-r) : "full");
+	fflush(stdout);
+	pause();
+	return 0;
+}
+
 static int say(const char *path, bool wait)
 {
+	const struct timeval patience = {.tv_sec = HANG_UP_MS / 1000};
 	char buffer[65536];
 	size_t len;
 	int fd = connect_to(path);
 
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	/* It begins with a NUL, always. */
 	if (send(fd, "", 1, MSG_NOSIGNAL) < 0) {
 		return 0;
 	}
 	while ((len = fread(buffer, 1, sizeof(buffer), stdin)) > 0) {
-		if (send(fd, buffer, len, MSG_NOSIGNAL) < 0) {
-			return 0;
+		ssize_t n = send(fd, buffer, len, MSG_NOSIGNAL);
+
+		if (n < 0) {
+			return errno == EPIPE || errno == ECONNRESET ? 0 : 1;
+		}
+		if ((size_t)n < len) {
+			break;
 		}
 	}
 	return !wait || hung_up(fd, 0) ? 0 : 1;
@@ -254,6 +320,9 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(mode, "deaf") == 0) {
 		return deaf(argv[1], (unsigned)strtoul(arg, NULL, 10));
+	}
+	if (strcmp(mode, "full") == 0) {
+		return full(argv[1]);
 	}
 	if (strcmp(mode, "say") == 0) {
 		return say(argv[1], true);

@@ -1,10 +1,14 @@
 EXTRA_DIST += tests/tools/test-wav-compare.sh
 
 if WITH_TESTS
-noinst_PROGRAMS += tests/tools/bus-flood
+noinst_PROGRAMS += tests/tools/bus-flood tests/tools/bus-peer
 tests_tools_bus_flood_SOURCES = tests/tools/bus-flood.c
 tests_tools_bus_flood_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_tools_bus_flood_LDADD = $(SYSTEMD_LIBS)
+
+tests_tools_bus_peer_SOURCES = tests/tools/bus-peer.c
+tests_tools_bus_peer_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_tools_bus_peer_LDADD = $(SYSTEMD_LIBS)
 endif
 
 # They read and write sound files and play through JACK: built where both are there anyway.

@@ -454,6 +454,102 @@ static void test_text_peaks(void **state)
 	free(text);
 }
 
+static int add_strings(sd_bus_message *m, const char *name, const char *first)
+{
+	return sd_bus_message_append(m, "{sv}", name, "as", 8, first, "config", "config", "config", "config",
+		"config", "config", "config");
+}
+
+static int fill_page(sd_bus_message *m)
+{
+	static const int gain[8] = {-6, 0, 24, -56, 0, 0, 0, 0}, config[8] = {0, 0, 24, -56, 0, 0, 0, 0};
+	const double peak[8] = {-12.34, -INFINITY, 0.0, -100.0, 0, 0, 0, 0};
+	int r;
+
+	if ((r = begin_reply(m, 1)) < 0 || (r = sd_bus_message_open_container(m, 'r', "a{sv}")) < 0 ||
+		(r = sd_bus_message_open_container(m, 'a', "{sv}")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "name", "s", "mics")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "model", "s", "adc8")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "serial", "q", 7)) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "mac", "s", "00:e8:da:c1:00:07")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "interface", "s", "enp3s0")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "state", "s", "stopped")) < 0 ||
+		(r = add_array(m, "gain_db", "i", gain, sizeof(gain))) < 0 ||
+		(r = add_array(m, "config_gain_db", "i", config, sizeof(config))) < 0 ||
+		(r = add_strings(m, "gain_origin", "runtime")) < 0 ||
+		(r = add_strings(m, "mute_origin", "runtime")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "mute", "ab", 8, 1, 0, 0, 1, 0, 0, 0, 0)) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "config_mute", "ab", 8, 0, 0, 0, 1, 0, 0, 0, 0)) < 0 ||
+		(r = add_array(m, "peak_dbfs", "d", peak, sizeof(peak))) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "labels", "as", 2, "Snare\x1b[2J", "")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "gain_min_db", "i", 0)) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "gain_max_db", "i", 80)) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "phantom", "ab", 2, 1, 0)) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "phantom_origin", "as", 2, "runtime", "config")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "latency_frames", "u", 72)) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "clock_ppm", "d", 12.345)) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "frames_sent", "t", UINT64_C(99))) < 0 ||
+		(r = end_device(m)) < 0) {
+		return r;
+	}
+	return sd_bus_message_close_container(m);
+}
+
+static void test_text_page(void **state)
+{
+	struct status status;
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	ask_ok(fill_page, &status);
+	assert_int_equal(status_find(&status, "nix"), -ENOENT);
+	assert_int_equal(status_find(&status, "mics"), 0);
+	status_print_device(&status, 0, f, false);
+	assert_int_equal(fclose(f), 0);
+	check_width(text);
+	assert_string_equal(text,
+		"mics: adc8 7, 00:e8:da:c1:00:07, on enp3s0\n"
+		"state       stopped\n"
+		"    there is no sound server: start it; ethlinkd joins it by itself\n"
+		"latency     1.5 ms, 72 sample frames\n\n"
+		"CHANNEL  GAIN dB                 MUTE                   PEAK dB  LABEL\n"
+		"      1   -6  run (config 0)     on   run (config off)    -12.3  Snare?[2J\n"
+		"      2    0  config             off  config                  -\n"
+		"      3  +24  config             off  config                0.0\n"
+		"      4  -56  config             on   config             -100.0\n"
+		"      5    0  config             off  config                0.0\n"
+		"      6    0  config             off  config                0.0\n"
+		"      7    0  config             off  config                0.0\n"
+		"      8    0  config             off  config                0.0\n\n"
+		"gain range  0 to +80 dB\n"
+		"phantom     1-4: on  run\n"
+		"            5-8: off  config\n"
+		"sent        99 frames of 8 samples a channel\n"
+		"received    0 frames\n"
+		"dropped     0 frames: 0 ring full, 0 refused by the interface\n"
+		"replies     0 to 0 probes, 0 with settings of another host\n"
+		"starts      0, brought back into step 0 times\n"
+		"clock       +12.35 ppm\n\n"
+		"run: set at run time; it stays until the configuration says another value,\n"
+		"     or until ethlinkctl reset mics\n");
+	free(text);
+	status_fini(&status);
+}
+
+/* Of two, one alone. */
+static void test_keep(void **state)
+{
+	struct status status;
+
+	ask_ok(fill_two, &status);
+	assert_int_equal(status_find(&status, "b"), 1);
+	status_keep(&status, 1);
+	assert_int_equal(status.n_devices, 1);
+	assert_string_equal(prop_string(&status.devices[0], "name", ""), "b");
+	status_fini(&status);
+}
+
 static int fill_states(sd_bus_message *m)
 {
 	static const char *const states[] = {"online", "searching", "no-interface", "link-down", "taken-over",
@@ -795,6 +891,8 @@ int main(void)
 		cmocka_unit_test(test_json_string),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_peaks),
+		cmocka_unit_test(test_text_page),
+		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_text_states),
 		cmocka_unit_test(test_text_colour),
 		cmocka_unit_test(test_text_wide),

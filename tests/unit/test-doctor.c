@@ -9,10 +9,12 @@
 
 #include "base/util.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +24,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -189,10 +192,12 @@ MAKE(fast_3_at_96, i->speed_mbit = 100; d->sample_rate = 96000; add_devices(fact
 MAKE(fast_unknown_rate, i->speed_mbit = 10; d->sample_rate = 0)
 MAKE(both_ways, i->speed_mbit = 100; i->n_dacs = 4; i->n_adcs = 4)
 MAKE(both_ways_half, i->speed_mbit = 100; i->n_dacs = 4; i->n_adcs = 4; i->full_duplex = 0)
+MAKE(fast_10g, i->speed_mbit = 10000)
 MAKE(speed_unknown, i->speed_mbit = DOCTOR_UNKNOWN)
 MAKE(half, i->full_duplex = 0; s->has_ethtool = false)
 MAKE(duplex_unknown, i->full_duplex = DOCTOR_UNKNOWN)
 MAKE(coalesced, i->rx_usecs = 250; i->adaptive_rx = 1)
+MAKE(coalesced_adaptive, i->adaptive_rx = 1; i->adaptive_tx = 0)
 MAKE(coalesced_100, i->rx_usecs = 100; i->tx_usecs = 100)
 MAKE(coalesced_tx, i->tx_usecs = 101)
 MAKE(coalescing_unknown, i->rx_usecs = i->tx_usecs = DOCTOR_UNKNOWN)
@@ -237,6 +242,7 @@ MAKE(kick_once, d->kick_at[hist_bin(2000000)] = 1; d->kick_at_max_ns = 2000000)
 MAKE(kick_over, d->kick_at[hist_bin(2000000)] = 20000; d->kick_at_max_ns = 2100000)
 MAKE(kick_none, memset(d->kick_at, 0, sizeof(d->kick_at)))
 MAKE(took_quarter, d->kick_took[hist_bin(400000)] = 20000; d->kick_took_max_ns = 420000)
+MAKE(took_once, d->kick_took[hist_bin(2000000)] = 1; d->kick_took_max_ns = 2000000)
 MAKE(took_over, d->kick_took[hist_bin(2000000)] = 20000; d->kick_took_max_ns = 2000000)
 
 static const struct change changes[] = {
@@ -303,6 +309,7 @@ static const struct change changes[] = {
 	/* 6000 frames of 344 bytes a second are 16.512 Mbit/s. */
 	{"bandwidth", DOCTOR_OK, "2 boxes x 6000 frames/s x 344 bytes = 33.0 Mbit/s of 1000 (3 %)", NULL,
 		nothing},
+	{"bandwidth", DOCTOR_OK, "of 10000 (0.3 %)", NULL, fast_10g},
 	{"bandwidth", DOCTOR_OK, "66.0 Mbit/s of 100 (66 %)", NULL, fast_4},
 	{"bandwidth", DOCTOR_WARNING, "82.6 Mbit/s of 100 (83 %)", "carries 4 with ease", fast_5},
 	{"bandwidth", DOCTOR_PROBLEM, "7 boxes x 6000 frames/s x 344 bytes = 115.6 Mbit/s of 100 (116 %)",
@@ -320,6 +327,7 @@ static const struct change changes[] = {
 	{"duplex", DOCTOR_SKIPPED, "does not tell", NULL, duplex_unknown},
 	{"coalescing", DOCTOR_OK, "3 us (receiving) and 0 us (sending)", NULL, nothing},
 	{"coalescing", DOCTOR_OK, "100 us", NULL, coalesced_100},
+	{"coalescing", DOCTOR_OK, "0 us (sending), adaptive", NULL, coalesced_adaptive},
 	{"coalescing", DOCTOR_WARNING, "250 us", "ethtool -C enp3s0 adaptive-rx off rx-usecs 10", coalesced},
 	{"coalescing", DOCTOR_WARNING, "101 us (sending)", "ethtool -C enp3s0 tx-usecs 10", coalesced_tx},
 	{"coalescing", DOCTOR_SKIPPED, "does not tell", NULL, coalescing_unknown},
@@ -384,6 +392,7 @@ static const struct change changes[] = {
 	{"kick-time", DOCTOR_SKIPPED, "nothing was counted", NULL, kick_none},
 	{"kick-duration", DOCTOR_OK, "within 33 us", NULL, nothing},
 	{"kick-duration", DOCTOR_WARNING, "420 us", "tc qdisc show", took_quarter},
+	{"kick-duration", DOCTOR_WARNING, "the longest 2000 us", "ps -eLo rtprio", took_once},
 	{"kick-duration", DOCTOR_PROBLEM, "the longest 2000 us", "tc qdisc show", took_over},
 };
 
@@ -594,6 +603,7 @@ static void put_machine(void)
 	put("/usr/sbin/ethtool", "");
 	put(PID "status", "Name:\tethlinkd\nUid:\t0\t0\t0\t0\nVmLck:\t   1234 "
 			  "kB\nCapInh:\t0\nCapEff:\t0000000000002000\n");
+	put(PID "comm", "ethlinkd\n");
 	put(PID "limits", LIMITS("unlimited", "95"));
 	put(PID "task/4711/stat", STAT("ethlinkd", "0", "0"));
 	put(PID "task/4712/stat", STAT("ja) R 1 1 ck", "55", "1"));
@@ -640,7 +650,10 @@ static void test_read(void **state)
 	assert_int_equal(s->rt_runtime_us, 950000);
 	assert_int_equal(s->rt_period_us, 1000000);
 	assert_int_equal(s->n_governors, 2);
-	assert_int_equal(s->governors[0].n_cpus + s->governors[1].n_cpus, 3);
+	for (unsigned g = 0; g < 2; g++) {
+		assert_int_equal(
+			s->governors[g].n_cpus, strcmp(s->governors[g].name, "powersave") == 0 ? 2 : 1);
+	}
 	p = &facts.process;
 	assert_true(p->is_daemon && p->readable);
 	assert_string_equal(p->user, "root");
@@ -700,6 +713,20 @@ static void test_preemption(void **state)
 	check_preemption(KERNEL(""), "", "", DOCTOR_PREEMPTION_RT);
 }
 
+/* Another process has the number. */
+static void test_other_process(void **state)
+{
+	struct doctor_facts facts;
+
+	put_machine();
+	put(PID "comm", "ethlinkd-x\n");
+	read_machine(&facts);
+	assert_false(facts.process.readable);
+	assert_int_equal(facts.process.net_raw, DOCTOR_UNKNOWN);
+	assert_int_equal(facts.process.rtprio_limit, DOCTOR_UNKNOWN);
+	doctor_facts_fini(&facts);
+}
+
 static void test_no_limits(void **state)
 {
 	struct doctor_facts facts;
@@ -749,6 +776,51 @@ static void test_kinds(void **state)
 	assert_int_equal(facts.ifaces[5].carrier, 0);
 	assert_int_equal(facts.ifaces[5].speed_mbit, DOCTOR_UNKNOWN);
 	assert_int_equal(facts.ifaces[5].full_duplex, DOCTOR_UNKNOWN);
+	doctor_facts_fini(&facts);
+}
+
+static void test_half_duplex(void **state)
+{
+	struct doctor_facts facts;
+
+	put_machine();
+	put(NET "duplex", "half\n");
+	put(NET "carrier", "0\n");
+	read_machine(&facts);
+	assert_int_equal(facts.ifaces[0].full_duplex, 0);
+	assert_int_equal(facts.ifaces[0].carrier, 0);
+	assert_int_equal(facts.ifaces[0].up, 1);
+	assert_true(facts.system.machine[0]);
+	doctor_facts_fini(&facts);
+}
+
+/* Without a process: the file where it is installed, and what it may do. */
+static void test_program(void **state)
+{
+	const struct vfs_cap_data raw = {.magic_etc = htole32(VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE),
+		.data = {{htole32(1 << CAP_NET_RAW), 0}}};
+	const struct vfs_cap_data other = {.magic_etc = htole32(VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE),
+		.data = {{htole32(1 << CAP_NET_ADMIN), 0}}};
+	struct doctor_facts facts;
+	char full[PATH_MAX];
+
+	doctor_facts_init(&facts);
+	doctor_facts_read(&facts, root);
+	assert_string_equal(facts.process.program, "");
+	assert_int_equal(facts.process.file_capability, DOCTOR_UNKNOWN);
+	put("/usr/local/sbin/ethlinkd", "");
+	doctor_facts_read(&facts, root);
+	assert_string_equal(facts.process.program, "/usr/local/sbin/ethlinkd");
+	assert_false(facts.process.is_daemon);
+	make_path(full, "/usr/local/sbin/ethlinkd");
+	/* Only root may give capabilities, and not on every file system. */
+	if (setxattr(full, "security.capability", &raw, sizeof(raw), 0) == 0) {
+		doctor_facts_read(&facts, root);
+		assert_int_equal(facts.process.file_capability, 1);
+		assert_int_equal(setxattr(full, "security.capability", &other, sizeof(other), 0), 0);
+		doctor_facts_read(&facts, root);
+		assert_int_equal(facts.process.file_capability, 0);
+	}
 	doctor_facts_fini(&facts);
 }
 
@@ -1082,8 +1154,8 @@ static int fill_wrong(sd_bus_message *m)
 static int fill_odd(sd_bus_message *m)
 {
 	return sd_bus_message_append(m, "a{sv}aa{sv}aa{sv}", 4, "cycles", "s", "many", "gaps", "ai", 2, 1, 2,
-		"pid", "t", UINT64_MAX, "rt_priority", "u", 5, 1, 1, "name", "u", 4, 1, 1, "name", "as", 1,
-		"x");
+		"pid", "t", UINT64_C(1) << 40, "rt_priority", "u", 5, 1, 1, "name", "u", 4, 1, 1, "name",
+		"as", 1, "x");
 }
 
 static void test_daemon_wrong(void **state)
@@ -1194,6 +1266,18 @@ static void test_text(void **state)
 	assert_null(strstr(text, "####"));
 	assert_null(strchr(text, '\033'));
 	free(text);
+	memlock_8m(&facts);
+	half(&facts);
+	text = print(&facts, false, false, false);
+	assert_non_null(
+		strstr(text, "               printf '@audio - rtprio 95\\n@audio - memlock unlimited\\n' |\n"
+			     "                   sudo tee /etc/security/limits.d/audio.conf\n"
+			     "               sudo usermod -aG audio alice\n\n  ok       memory locked  "));
+	assert_non_null(
+		strstr(text, "               sudo apt-get install ethtool\n"
+			     "               sudo ethtool -s enp3s0 autoneg on\n\n  ok       coalescing "));
+	assert_non_null(strstr(text, "alice)\n  ok       raw frames "));
+	free(text);
 	text = print(&facts, false, true, true);
 	assert_non_null(strstr(text, "skipped\033[0m  rtkit "));
 	assert_non_null(strstr(text, "\033[31mPROBLEM\033[0m"));
@@ -1262,8 +1346,11 @@ int main(void)
 		cmocka_unit_test(test_many_boxes),
 		cmocka_unit_test_setup_teardown(test_read, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_preemption, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(test_other_process, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_no_limits, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_kinds, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(test_half_duplex, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(test_program, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_names, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_garbage, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_strange_files, make_root, remove_root),
