@@ -18,3 +18,7 @@ endif
 if WITH_USER_UNIT
 systemduserunit_DATA = systemd/ethlinkd.service
 endif
+
+# Who may do what on the system bus.
+dbuspolicydir = $(datadir)/dbus-1/system.d
+dist_dbuspolicy_DATA = systemd/org.ethlinkd1.conf

@@ -24,6 +24,7 @@ unit_tests = \
 	tests/unit/test-journal \
 	tests/unit/test-levels \
 	tests/unit/test-log \
+	tests/unit/test-meters \
 	tests/unit/test-pktring \
 	tests/unit/test-policy \
 	tests/unit/test-sample \
@@ -45,6 +46,9 @@ tests_unit_test_doctor_LDADD = libctl.a libnet.a libproto.a libbase.a $(SYSTEMD_
 
 tests_unit_test_ethlink_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_ethlink_LDADD = libproto.a $(CMOCKA_LIBS)
+
+tests_unit_test_meters_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
+tests_unit_test_meters_LDADD = libdaemon.a $(CMOCKA_LIBS) -lm
 
 tests_unit_test_hist_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_hist_LDADD = $(CMOCKA_LIBS)

@@ -117,6 +117,7 @@ static void vacate(struct device *d)
 	}
 	hold_release(&d->hold);
 	d->state = DEVICE_STOPPED;
+	bus_device_changed(d->manager->bus, d, BUS_STATE);
 	d->last_good_ns = 0;
 	memset(d->mac, 0, sizeof(d->mac));
 	d->vacant = true;

@@ -15,6 +15,7 @@ NETNS_TESTS = \
 	tests/netns/test-scan.sh \
 	tests/netns/test-doctor.sh \
 	tests/netns/test-dbus.sh \
+	tests/netns/test-dbus-system.sh \
 	tests/netns/test-dbus-bad.sh \
 	tests/netns/test-hostile.sh \
 	tests/netns/test-play.sh \
@@ -24,6 +25,7 @@ EXTRA_DIST += \
 	$(NETNS_TESTS) \
 	tests/lib/check-scripts.sh \
 	tests/lib/check-valgrind.sh \
+	tests/lib/dbus.sh \
 	tests/lib/netns.sh \
 	tests/lib/procs.sh \
 	tests/lib/setup.sh \
