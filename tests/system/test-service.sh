@@ -31,8 +31,11 @@ install_it() {
 	sbindir=$(made sbindir)
 	conf=$(made sysconfdir)/ethlinkd/ethlinkd.conf
 	userunit=$(made systemduserunitdir)/ethlinkd.service
+	policy=$(made dbuspolicydir)/org.ethlinkd1.conf
 	[ -x "$CT_ROOT$sbindir/ethlinkd" ] && [ -f "$CT_ROOT$(made systemdsystemunitdir)/ethlinkd@.service" ] &&
-		[ -f "$CT_ROOT$userunit" ]
+		[ -f "$CT_ROOT$userunit" ] && [ -f "$CT_ROOT$policy" ] || return 1
+	# What is not below /usr the bus does not find by itself.
+	[[ "$policy" == /usr/share/* ]] || ln -s "$policy" "$CT_ROOT/etc/dbus-1/system.d/"
 }
 
 # The daemon has to connect what is written here, each time anew: nobody else does.
@@ -152,7 +155,7 @@ ctl_finds_it() {
 }
 
 bus_as() {
-	ct_as "$1" busctl --system "${@:2}" 2>> "$PROCS_DIR/busctl.err"
+	ct_as "$1" busctl --system -- "${@:2}" 2>> "$PROCS_DIR/busctl.err"
 }
 
 device=(org.ethlinkd1 /org/ethlinkd1/device/stage org.ethlinkd1.Device)

@@ -742,6 +742,9 @@ static int place_setup(void **state)
 	snprintf(p->path, sizeof(p->path), "%s/control", p->folder);
 	p->listener = -1;
 	unsetenv("XDG_RUNTIME_DIR");
+	/* A daemon that runs on this machine must not be found. */
+	setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/session", 1);
+	setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/system", 1);
 	setenv("RUNTIME_DIRECTORY", p->folder, 1);
 	*state = p;
 	return 0;

@@ -91,7 +91,8 @@ static int gain_shown(const struct rig *rig)
 }
 
 /* The next call is this one. */
-static void check_call(struct rig *rig, enum mixer_call_kind kind, const char *device, unsigned channel, int value)
+static void check_call(
+	struct rig *rig, enum mixer_call_kind kind, const char *device, unsigned channel, int value)
 {
 	struct mixer_call call;
 
@@ -456,7 +457,8 @@ static void check_layout(int rows, int cols, unsigned n_boxes, unsigned per_page
 			int strip = mixer_layout_strip_col(&l, place, k);
 
 			assert_true(mixer_layout_knob_col(&l, place, k) >= strip);
-			assert_true(mixer_layout_meter_col(&l, place, k) + MIXER_METER_COLS <= strip + strip_cols);
+			assert_true(mixer_layout_meter_col(&l, place, k) + MIXER_METER_COLS <=
+				    strip + strip_cols);
 		}
 	}
 }
@@ -504,7 +506,8 @@ static void test_hit(void **state)
 
 	mixer_layout_compute(24, 80, 3, &l);
 	for (unsigned k = 0; k < CLIENT_CHANNELS; k++) {
-		assert_true(mixer_layout_hit(&l, 10, mixer_layout_knob_col(&l, 0, k), &place, &channel, &part));
+		assert_true(
+			mixer_layout_hit(&l, 10, mixer_layout_knob_col(&l, 0, k), &place, &channel, &part));
 		assert_int_equal(channel, k);
 		assert_int_equal(place, 0);
 		assert_int_equal(part, MIXER_PART_STRIP);
@@ -611,7 +614,9 @@ static void test_text(void **state)
 	check_text("", 3, true, "", 0);
 	check_text("a\033[31mb\nc\x7f", 20, true, "a?[31mb?c?", 10);
 	/* C1 controls, halves of characters, what is no UTF-8 at all. */
-	check_text("a\xc2\x9b" "31m", 20, true, "a?31m", 5);
+	check_text("a\xc2\x9b"
+		   "31m",
+		20, true, "a?31m", 5);
 	check_text("gr\xc3", 20, true, "gr?", 3);
 	check_text("\xff\xfe\x80x\xed\xa0\x80", 20, true, "???x?", 5);
 	check_text("Grö\u00dfe", 20, true, "Grö\u00dfe", 5);
@@ -669,8 +674,8 @@ static void test_numbers(void **state)
 		double value;
 		const char *gain;
 		const char *level;
-	} cases[] = {{0, "  0", "  0"}, {-6, " -6", " -6"}, {24, "+24", "+24"}, {-56, "-56", "-56"}, {-1000, "-99", "  -"},
-		{1e9, "+99", "+99"}};
+	} cases[] = {{0, "  0", "  0"}, {-6, " -6", " -6"}, {24, "+24", "+24"}, {-56, "-56", "-56"},
+		{-1000, "-99", "  -"}, {1e9, "+99", "+99"}};
 	char buf[8];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -694,7 +699,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gain_keys, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_help_and_quit, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_newest_only, rig_setup, rig_teardown),
-		cmocka_unit_test_setup_teardown(test_channels_do_not_wait_for_each_other, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_channels_do_not_wait_for_each_other, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_back_before_sent, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_somebody_else, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_no_answer, rig_setup, rig_teardown),
