@@ -1,6 +1,12 @@
 examplesdir = $(docdir)/examples
 dist_examples_DATA = conf/ethlinkd.conf
 
+# Where the shells look for what completes a command.
+bashcompdir = $(datadir)/bash-completion/completions
+dist_bashcomp_DATA = conf/completion/ethlinkctl
+zshcompdir = $(datadir)/zsh/site-functions
+dist_zshcomp_DATA = conf/completion/_ethlinkctl
+
 confdir = $(sysconfdir)/ethlinkd
 
 # The user's file: never overwritten, and removed only while it is still the one that was installed.

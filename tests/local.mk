@@ -17,13 +17,17 @@ if WITH_TESTS
 unit_tests = \
 	tests/unit/test-claim \
 	tests/unit/test-conf \
+	tests/unit/test-ctl-levels \
+	tests/unit/test-ctl-meters \
 	tests/unit/test-ctl-status \
+	tests/unit/test-ctl-watch \
 	tests/unit/test-doctor \
 	tests/unit/test-ethlink \
 	tests/unit/test-hist \
 	tests/unit/test-journal \
 	tests/unit/test-levels \
 	tests/unit/test-log \
+	tests/unit/test-mixer \
 	tests/unit/test-meters \
 	tests/unit/test-pktring \
 	tests/unit/test-policy \
@@ -83,8 +87,20 @@ tests_unit_test_sample_LDADD = $(DSP_LIBS) $(CMOCKA_LIBS) -lm
 tests_unit_test_conf_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
 tests_unit_test_conf_LDADD = libdaemon.a libproto.a libbase.a $(INIH_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_ctl_levels_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_ctl_levels_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+
+tests_unit_test_ctl_meters_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_ctl_meters_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+
+tests_unit_test_ctl_watch_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_ctl_watch_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+
 tests_unit_test_ctl_status_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_ctl_status_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+
+tests_unit_test_mixer_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_mixer_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
 
 sim_tests = tests/unit/test-emu-box tests/sim/test-engine
 check_PROGRAMS += $(sim_tests)

@@ -30,7 +30,10 @@ libctl_a_SOURCES = \
 	src/ctl/json.h \
 	src/ctl/meters.c \
 	src/ctl/meters.h \
-	src/ctl/mixer.c \
+	src/ctl/mixer-layout.c \
+	src/ctl/mixer-layout.h \
+	src/ctl/mixer-model.c \
+	src/ctl/mixer-model.h \
 	src/ctl/prop.c \
 	src/ctl/prop.h \
 	src/ctl/scan-model.c \
@@ -45,9 +48,19 @@ libctl_a_SOURCES = \
 	src/ctl/status-device.c \
 	src/ctl/status-internal.h \
 	src/ctl/status-text.c
-libctl_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+libctl_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(NCURSES_CFLAGS)
+if WITH_MIXER
+libctl_a_SOURCES += \
+	src/ctl/mixer.c \
+	src/ctl/mixer-term.c \
+	src/ctl/mixer-term.h \
+	src/ctl/mixer-view.c \
+	src/ctl/mixer-view.h
+else
+libctl_a_SOURCES += src/ctl/mixer-none.c
+endif
 
 bin_PROGRAMS += ethlinkctl
 ethlinkctl_SOURCES = src/ctl/main.c
 ethlinkctl_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
-ethlinkctl_LDADD = libctl.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) -lm
+ethlinkctl_LDADD = libctl.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) $(NCURSES_LIBS) -lm

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Do all shell scripts parse, and has shellcheck nothing to say about them?
 cd "$(dirname "$0")/../.." || exit 1
-scripts=(quickstart check .ci/run tests/*/*.sh)
+scripts=(quickstart check .ci/run conf/completion/ethlinkctl tests/*/*.sh)
 status=0
 for s in "${scripts[@]}"; do
 	bash -n "$s" || status=1

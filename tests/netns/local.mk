@@ -1,6 +1,7 @@
 # Not part of `make check`: they need root and take minutes. `sudo make check-netns` or the top folder's `check` run them.
 NETNS_TESTS = \
 	tests/netns/test-errors.sh \
+	tests/netns/test-mixer.sh \
 	tests/netns/test-probe.sh \
 	tests/netns/test-startup.sh \
 	tests/netns/test-jack.sh \
@@ -10,6 +11,7 @@ NETNS_TESTS = \
 	tests/netns/test-reload.sh \
 	tests/netns/test-takeover.sh \
 	tests/netns/test-random.sh \
+	tests/netns/test-ctl.sh \
 	tests/netns/test-settings.sh \
 	tests/netns/test-flood.sh \
 	tests/netns/test-scan.sh \
@@ -23,6 +25,13 @@ NETNS_TESTS = \
 
 EXTRA_DIST += \
 	$(NETNS_TESTS) \
+	tests/screens/mixer-200x60.txt \
+	tests/screens/mixer-64x16.txt \
+	tests/screens/mixer-80x24.txt \
+	tests/screens/mixer-80x24-attic.txt \
+	tests/screens/mixer-80x24-hall.txt \
+	tests/screens/mixer-ascii.txt \
+	tests/screens/mixer-help.txt \
 	tests/lib/check-scripts.sh \
 	tests/lib/check-valgrind.sh \
 	tests/lib/dbus.sh \

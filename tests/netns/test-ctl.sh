@@ -285,9 +285,9 @@ completes() {
 	local wanted=$1 got
 
 	shift
-	# shellcheck source=conf/completion/ethlinkctl.bash
+	# shellcheck source=conf/completion/ethlinkctl
 	got=$(
-		. "$top/conf/completion/ethlinkctl.bash"
+		. "$top/conf/completion/ethlinkctl"
 		COMP_WORDS=("$NT_CTL" "--socket" "=" "$NT_RUN/control" "$@")
 		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 		_ethlinkctl
