@@ -9,6 +9,7 @@ endif
 NM = nm
 
 EXTRA_DIST += \
+	tests/unit/bus-server.h \
 	tests/unit/check-includes.sh \
 	tests/unit/check-rt-symbols.sh \
 	tests/unit/test-state-kill.sh

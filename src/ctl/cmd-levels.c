@@ -97,6 +97,19 @@ static int get_device(struct client *client, const char *name, struct client_dev
 	return r;
 }
 
+/* The same, over a connection of its own. */
+static int load_device(const struct options *options, const char *name, struct client_device *ret_device)
+{
+	struct client client;
+	int r = command_open(options, &client);
+
+	if (r >= 0) {
+		r = get_device(&client, name, ret_device);
+		client_close(&client);
+	}
+	return r;
+}
+
 static void print_gain(const struct client_device *device, unsigned k)
 {
 	printf("%g\n", device->gain_db[k]);
@@ -112,15 +125,8 @@ static int print_channels(const struct options *options, const char *name, unsig
 	void (*print)(const struct client_device *device, unsigned k))
 {
 	struct client_device device;
-	struct client client;
-	int r;
 
-	if (command_open(options, &client) < 0) {
-		return EXIT_FAILURE;
-	}
-	r = get_device(&client, name, &device);
-	client_close(&client);
-	if (r < 0) {
+	if (load_device(options, name, &device) < 0) {
 		return EXIT_FAILURE;
 	}
 	if (channel != ALL) {
@@ -236,15 +242,8 @@ int run_mute(const struct options *options, int argc, char **argv)
 static int print_phantom(const struct options *options, const char *name, unsigned bank)
 {
 	struct client_device device;
-	struct client client;
-	int r;
 
-	if (command_open(options, &client) < 0) {
-		return EXIT_FAILURE;
-	}
-	r = get_device(&client, name, &device);
-	client_close(&client);
-	if (r < 0) {
+	if (load_device(options, name, &device) < 0) {
 		return EXIT_FAILURE;
 	}
 	if (device.n_phantom < CLIENT_BANKS) {

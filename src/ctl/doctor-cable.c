@@ -41,6 +41,21 @@ static bool has_ifaces(const struct doctor_facts *facts, struct doctor_report *r
 	return facts->n_ifaces > 0;
 }
 
+/* Examines each interface that there is to be seen. */
+static void each_iface(const struct doctor_facts *facts, struct doctor_report *report,
+	void (*examine)(const struct doctor_facts *facts, const struct doctor_iface *iface,
+		struct doctor_report *report))
+{
+	if (!has_ifaces(facts, report)) {
+		return;
+	}
+	for (unsigned i = 0; i < facts->n_ifaces; i++) {
+		if (can_see(&facts->ifaces[i], report)) {
+			examine(facts, &facts->ifaces[i], report);
+		}
+	}
+}
+
 static void examine_link(const struct doctor_iface *iface, struct doctor_report *report)
 {
 	char word[DOCTOR_LINE_SIZE];
@@ -112,36 +127,31 @@ static void examine_layers(const struct doctor_iface *iface, struct doctor_repor
 	doctor_command(f, "ip -brief link");
 }
 
-void doctor_check_interface_kind(const struct doctor_facts *facts, struct doctor_report *report)
+static void examine_kind(
+	const struct doctor_facts *facts, const struct doctor_iface *iface, struct doctor_report *report)
 {
 	struct doctor_finding *f;
 
-	if (!has_ifaces(facts, report)) {
-		return;
+	if (iface->wireless) {
+		f = doctor_add(report, DOCTOR_PROBLEM, iface->name, "a wireless interface");
+		doctor_why(f, "Radio loses frames and holds them back for tens of milliseconds; a box has "
+			      "a few milliseconds in hand. It will crackle.");
+		doctor_advise(f, "Connect the boxes by cable, and name that interface in "
+				 "ethlinkd.conf: interface = NAME");
+		doctor_command(f, "ip -brief link");
+	} else if (iface->master[0] || iface->bridge || iface->bond || iface->vlan) {
+		examine_layers(iface, report);
+	} else if (iface->virtual) {
+		doctor_add(report, DOCTOR_OK, iface->name,
+			"a virtual interface: there is no cable to be looked at");
+	} else {
+		doctor_add(report, DOCTOR_OK, iface->name, "a network card");
 	}
-	for (unsigned i = 0; i < facts->n_ifaces; i++) {
-		const struct doctor_iface *iface = &facts->ifaces[i];
+}
 
-		if (!can_see(iface, report)) {
-			continue;
-		}
-		if (iface->wireless) {
-			f = doctor_add(report, DOCTOR_PROBLEM, iface->name, "a wireless interface");
-			doctor_why(f,
-				"Radio loses frames and holds them back for tens of milliseconds; a box has "
-				"a few milliseconds in hand. It will crackle.");
-			doctor_advise(f, "Connect the boxes by cable, and name that interface in "
-					 "ethlinkd.conf: interface = NAME");
-			doctor_command(f, "ip -brief link");
-		} else if (iface->master[0] || iface->bridge || iface->bond || iface->vlan) {
-			examine_layers(iface, report);
-		} else if (iface->virtual) {
-			doctor_add(report, DOCTOR_OK, iface->name,
-				"a virtual interface: there is no cable to be looked at");
-		} else {
-			doctor_add(report, DOCTOR_OK, iface->name, "a network card");
-		}
-	}
+void doctor_check_interface_kind(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	each_iface(facts, report, examine_kind);
 }
 
 /* Mbit/s that so many boxes need in one direction. */
@@ -151,8 +161,9 @@ static double needed_mbit(unsigned n_boxes, uint64_t rate_hz)
 }
 
 static void examine_bandwidth(
-	const struct doctor_iface *iface, uint64_t known_rate_hz, struct doctor_report *report)
+	const struct doctor_facts *facts, const struct doctor_iface *iface, struct doctor_report *report)
 {
+	uint64_t known_rate_hz = facts->daemon.sample_rate;
 	uint64_t rate_hz = known_rate_hz ? known_rate_hz : RATE_UNTIL_KNOWN_HZ;
 	/* Both directions at once only with full duplex. */
 	unsigned n =
@@ -194,14 +205,7 @@ static void examine_bandwidth(
 
 void doctor_check_bandwidth(const struct doctor_facts *facts, struct doctor_report *report)
 {
-	if (!has_ifaces(facts, report)) {
-		return;
-	}
-	for (unsigned i = 0; i < facts->n_ifaces; i++) {
-		if (can_see(&facts->ifaces[i], report)) {
-			examine_bandwidth(&facts->ifaces[i], facts->daemon.sample_rate, report);
-		}
-	}
+	each_iface(facts, report, examine_bandwidth);
 }
 
 static void command_ethtool(struct doctor_finding *f, const struct doctor_facts *facts)
@@ -211,38 +215,31 @@ static void command_ethtool(struct doctor_finding *f, const struct doctor_facts 
 	}
 }
 
-void doctor_check_duplex(const struct doctor_facts *facts, struct doctor_report *report)
+static void examine_duplex(
+	const struct doctor_facts *facts, const struct doctor_iface *iface, struct doctor_report *report)
 {
 	char word[DOCTOR_LINE_SIZE];
 	struct doctor_finding *f;
 
-	if (!has_ifaces(facts, report)) {
-		return;
+	if (iface->full_duplex == 1) {
+		doctor_add(report, DOCTOR_OK, iface->name, "full duplex");
+	} else if (iface->full_duplex == DOCTOR_UNKNOWN) {
+		doctor_add(report, DOCTOR_SKIPPED, iface->name, "the interface does not tell");
+	} else {
+		f = doctor_add(report, DOCTOR_PROBLEM, iface->name, "half duplex: one end sends at a time");
+		doctor_why(f, "Frames collide with those of the other end and come late or not at all: "
+			      "clicks.");
+		doctor_advise(f, "Both ends must negotiate; one with a fixed setting makes the other fall "
+				 "back. A hub is to be replaced by a switch.");
+		doctor_shell_word(word, sizeof(word), iface->name);
+		command_ethtool(f, facts);
+		doctor_command(f, "sudo ethtool -s %s autoneg on", word);
 	}
-	for (unsigned i = 0; i < facts->n_ifaces; i++) {
-		const struct doctor_iface *iface = &facts->ifaces[i];
+}
 
-		if (!can_see(iface, report)) {
-			continue;
-		}
-		if (iface->full_duplex == 1) {
-			doctor_add(report, DOCTOR_OK, iface->name, "full duplex");
-		} else if (iface->full_duplex == DOCTOR_UNKNOWN) {
-			doctor_add(report, DOCTOR_SKIPPED, iface->name, "the interface does not tell");
-		} else {
-			f = doctor_add(
-				report, DOCTOR_PROBLEM, iface->name, "half duplex: one end sends at a time");
-			doctor_why(f,
-				"Frames collide with those of the other end and come late or not at all: "
-				"clicks.");
-			doctor_advise(f,
-				"Both ends must negotiate; one with a fixed setting makes the other fall "
-				"back. A hub is to be replaced by a switch.");
-			doctor_shell_word(word, sizeof(word), iface->name);
-			command_ethtool(f, facts);
-			doctor_command(f, "sudo ethtool -s %s autoneg on", word);
-		}
-	}
+void doctor_check_duplex(const struct doctor_facts *facts, struct doctor_report *report)
+{
+	each_iface(facts, report, examine_duplex);
 }
 
 static void examine_coalescing(
@@ -284,50 +281,39 @@ static void examine_coalescing(
 
 void doctor_check_coalescing(const struct doctor_facts *facts, struct doctor_report *report)
 {
-	if (!has_ifaces(facts, report)) {
-		return;
-	}
-	for (unsigned i = 0; i < facts->n_ifaces; i++) {
-		if (can_see(&facts->ifaces[i], report)) {
-			examine_coalescing(facts, &facts->ifaces[i], report);
-		}
+	each_iface(facts, report, examine_coalescing);
+}
+
+static void examine_eee(
+	const struct doctor_facts *facts, const struct doctor_iface *iface, struct doctor_report *report)
+{
+	char word[DOCTOR_LINE_SIZE];
+	struct doctor_finding *f;
+
+	if (iface->eee_enabled == DOCTOR_UNKNOWN) {
+		doctor_add(report, DOCTOR_SKIPPED, iface->name, "the driver does not tell");
+	} else if (iface->eee_enabled == 1 && iface->eee_active == 1) {
+		f = doctor_add(report, DOCTOR_WARNING, iface->name,
+			"Energy-Efficient Ethernet is active: the link sleeps between frames");
+		doctor_why(f, "Waking up takes part of a millisecond for the first frames of a cycle, and "
+			      "some switches lose them: clicks.");
+		doctor_advise(f, HOLDS);
+		doctor_shell_word(word, sizeof(word), iface->name);
+		command_ethtool(f, facts);
+		doctor_command(f, "sudo ethtool --set-eee %s eee off", word);
+	} else {
+		doctor_add(report, DOCTOR_OK, iface->name, "Energy-Efficient Ethernet is %s",
+			iface->eee_enabled == 1 ? "allowed, but not active" : "off");
 	}
 }
 
 void doctor_check_eee(const struct doctor_facts *facts, struct doctor_report *report)
 {
-	char word[DOCTOR_LINE_SIZE];
-	struct doctor_finding *f;
-
-	if (!has_ifaces(facts, report)) {
-		return;
-	}
-	for (unsigned i = 0; i < facts->n_ifaces; i++) {
-		const struct doctor_iface *iface = &facts->ifaces[i];
-
-		if (!can_see(iface, report)) {
-			continue;
-		}
-		if (iface->eee_enabled == DOCTOR_UNKNOWN) {
-			doctor_add(report, DOCTOR_SKIPPED, iface->name, "the driver does not tell");
-		} else if (iface->eee_enabled == 1 && iface->eee_active == 1) {
-			f = doctor_add(report, DOCTOR_WARNING, iface->name,
-				"Energy-Efficient Ethernet is active: the link sleeps between frames");
-			doctor_why(f,
-				"Waking up takes part of a millisecond for the first frames of a cycle, and "
-				"some switches lose them: clicks.");
-			doctor_advise(f, HOLDS);
-			doctor_shell_word(word, sizeof(word), iface->name);
-			command_ethtool(f, facts);
-			doctor_command(f, "sudo ethtool --set-eee %s eee off", word);
-		} else {
-			doctor_add(report, DOCTOR_OK, iface->name, "Energy-Efficient Ethernet is %s",
-				iface->eee_enabled == 1 ? "allowed, but not active" : "off");
-		}
-	}
+	each_iface(facts, report, examine_eee);
 }
 
-static void examine_errors(const struct doctor_iface *iface, struct doctor_report *report)
+static void examine_errors(
+	const struct doctor_facts *facts, const struct doctor_iface *iface, struct doctor_report *report)
 {
 	int64_t errors = MAX(iface->rx_errors, 0) + MAX(iface->tx_errors, 0) + MAX(iface->collisions, 0);
 	int64_t packets = MAX(iface->rx_packets, 0) + MAX(iface->tx_packets, 0);
@@ -359,12 +345,5 @@ static void examine_errors(const struct doctor_iface *iface, struct doctor_repor
 
 void doctor_check_link_errors(const struct doctor_facts *facts, struct doctor_report *report)
 {
-	if (!has_ifaces(facts, report)) {
-		return;
-	}
-	for (unsigned i = 0; i < facts->n_ifaces; i++) {
-		if (can_see(&facts->ifaces[i], report)) {
-			examine_errors(&facts->ifaces[i], report);
-		}
-	}
+	each_iface(facts, report, examine_errors);
 }

@@ -303,7 +303,7 @@ completion() {
 		completes "all 1 2 3 4 5 6 7 8" gain stage "" && completes "on off toggle" mute stage 1 "" && completes "on off" mute stage 1 o && completes "1-4 5-8" phantom stage "" &&
 		completes "mute meters mixer" m && completes "--json" status --j && completes "stage" status s &&
 		completes "--json --once --help" meters -- && completes "--help" reload "" && completes "" gain stage 1 x &&
-		completes "--serial" scan "$NT_HOST_IF" --s
+		completes "--probe" scan "$NT_HOST_IF" --p
 }
 
 # Without a daemon names cannot be completed, and nothing is said about it.

@@ -20,6 +20,8 @@
 
 #include <cmocka.h>
 
+#include "bus-server.h"
+
 struct rig {
 	char folder[32];
 	char path[64];
@@ -69,24 +71,9 @@ static int on_call(sd_bus_message *call, void *data, sd_bus_error *error)
 static void *serve(void *data)
 {
 	struct rig *rig = data;
-	int fd = accept4(rig->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	sd_bus *bus = NULL;
-	sd_id128_t id;
-	int r;
 
-	if (sd_id128_randomize(&id) < 0 || sd_bus_new(&bus) < 0 || sd_bus_set_fd(bus, fd, fd) < 0 ||
-		sd_bus_set_server(bus, 1, id) < 0 ||
-		sd_bus_add_object(bus, NULL, "/org/ethlinkd1/device/front_2dleft", on_call, rig) < 0 ||
-		sd_bus_start(bus) < 0) {
-		abort();
-	}
-	do {
-		r = sd_bus_process(bus, NULL);
-		if (r == 0) {
-			r = sd_bus_wait(bus, UINT64_MAX);
-		}
-	} while (r >= 0);
-	sd_bus_close_unref(bus);
+	bus_serve(accept4(rig->listen_fd, NULL, NULL, SOCK_CLOEXEC), "/org/ethlinkd1/device/front_2dleft",
+		on_call, rig);
 	return NULL;
 }
 

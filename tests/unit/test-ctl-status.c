@@ -22,6 +22,8 @@
 
 #include <cmocka.h>
 
+#include "bus-server.h"
+
 #define PATIENCE_MS 60000 /* of a client that is to be answered, however slow the machine */
 
 typedef int (*fill_fn)(sd_bus_message *reply);
@@ -61,27 +63,9 @@ static int get_status(sd_bus_message *call, void *data, sd_bus_error *error)
 static void *serve(void *data)
 {
 	struct server *server = data;
-	sd_bus *bus = NULL;
-	sd_id128_t id;
-	int fd = server->fd;
-	int r;
+	int fd = server->listens ? accept4(server->fd, NULL, NULL, SOCK_CLOEXEC) : server->fd;
 
-	if (server->listens) {
-		fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-	}
-	if (sd_id128_randomize(&id) < 0 || sd_bus_new(&bus) < 0 || sd_bus_set_fd(bus, fd, fd) < 0 ||
-		sd_bus_set_server(bus, 1, id) < 0 ||
-		sd_bus_add_object(bus, NULL, "/org/ethlinkd1", get_status, server) < 0 ||
-		sd_bus_start(bus) < 0) {
-		abort();
-	}
-	do {
-		r = sd_bus_process(bus, NULL);
-		if (r == 0) {
-			r = sd_bus_wait(bus, UINT64_MAX);
-		}
-	} while (r >= 0);
-	sd_bus_close_unref(bus);
+	bus_serve(fd, "/org/ethlinkd1", get_status, server);
 	return NULL;
 }
 

@@ -29,6 +29,8 @@
 
 #include <cmocka.h>
 
+#include "bus-server.h"
+
 #define PATIENCE_MS 60000
 #define PERIOD_NS 1333333
 
@@ -1024,22 +1026,8 @@ static int answer(sd_bus_message *call, void *data, sd_bus_error *error)
 static void *serve(void *data)
 {
 	struct server *server = data;
-	sd_bus *bus = NULL;
-	sd_id128_t id;
-	int r;
 
-	if (sd_id128_randomize(&id) < 0 || sd_bus_new(&bus) < 0 ||
-		sd_bus_set_fd(bus, server->fd, server->fd) < 0 || sd_bus_set_server(bus, 1, id) < 0 ||
-		sd_bus_add_object(bus, NULL, "/org/ethlinkd1", answer, server) < 0 || sd_bus_start(bus) < 0) {
-		abort();
-	}
-	do {
-		r = sd_bus_process(bus, NULL);
-		if (r == 0) {
-			r = sd_bus_wait(bus, UINT64_MAX);
-		}
-	} while (r >= 0);
-	sd_bus_close_unref(bus);
+	bus_serve(server->fd, "/org/ethlinkd1", answer, server);
 	return NULL;
 }
 
