@@ -10,11 +10,6 @@
 #define BANKS 2
 #define KEY_WIDTH 11
 
-static bool is_runtime(const struct prop_list *device, const char *key, unsigned i)
-{
-	return strcmp(prop_string_at(device, key, i, ""), "runtime") == 0;
-}
-
 /* The value and where it comes from; what the configuration says where that is something else. */
 static void format_origin(char *buf, size_t size, bool runtime, const char *value, const char *config)
 {
@@ -44,8 +39,8 @@ static void print_channel(const struct prop_list *device, unsigned k, FILE *f)
 
 	format_db(db, sizeof(db), prop_number_at(device, "gain_db", k, NAN));
 	format_db(config_db, sizeof(config_db), prop_number_at(device, "config_gain_db", k, NAN));
-	format_origin(gain, sizeof(gain), is_runtime(device, "gain_origin", k), db, config_db);
-	format_origin(mute, sizeof(mute), is_runtime(device, "mute_origin", k), muted ? "on " : "off",
+	format_origin(gain, sizeof(gain), status_is_runtime(device, "gain_origin", k), db, config_db);
+	format_origin(mute, sizeof(mute), status_is_runtime(device, "mute_origin", k), muted ? "on " : "off",
 		prop_bool_at(device, "config_mute", k, muted) ? "on " : "off");
 	status_format_level(peak, sizeof(peak), prop_number_at(device, "peak_dbfs", k, -INFINITY));
 
@@ -66,7 +61,7 @@ static void print_phantom(const struct prop_list *device, FILE *f)
 	for (unsigned i = 0; prop && prop->is_array && i < MIN(prop->n_values, BANKS); i++) {
 		fprintf(f, "%-*s %s: %s  %s\n", KEY_WIDTH, i == 0 ? "phantom" : "", i == 0 ? "1-4" : "5-8",
 			prop_bool_at(device, "phantom", i, false) ? "on" : "off",
-			is_runtime(device, "phantom_origin", i) ? "run" : "config");
+			status_is_runtime(device, "phantom_origin", i) ? "run" : "config");
 	}
 }
 
@@ -100,8 +95,9 @@ static bool has_runtime(const struct prop_list *device)
 	bool found = false;
 
 	for (unsigned k = 0; k < CHANNELS && !found; k++) {
-		found = is_runtime(device, "gain_origin", k) || is_runtime(device, "mute_origin", k) ||
-			is_runtime(device, "phantom_origin", k);
+		found = status_is_runtime(device, "gain_origin", k) ||
+			status_is_runtime(device, "mute_origin", k) ||
+			status_is_runtime(device, "phantom_origin", k);
 	}
 	return found;
 }

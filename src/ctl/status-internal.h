@@ -18,6 +18,9 @@ void status_format_level(char *buf, size_t size, double dbfs);
 /* The state in words, filled up to width. */
 void status_print_state(const struct prop_list *device, FILE *f, bool colour, int width);
 
+/* True where the value number i of an array of origins (gain_origin and the like) was set at run time. */
+bool status_is_runtime(const struct prop_list *device, const char *key, unsigned i);
+
 /* What to do about it, indented lines; none for a box that is online. */
 void status_print_hints(const struct prop_list *device, FILE *f);
 

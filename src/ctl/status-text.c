@@ -4,9 +4,12 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COLUMNS 80
+#define CHANNELS 8
+#define BANKS 2
 #define BOX_WIDTH 10 /* "dac8 65535" */
 #define STATE_WIDTH 12
 #define REST_WIDTH 25 /* latency, dropped, peak and the gaps before them */
@@ -145,6 +148,41 @@ void status_print_hints(const struct prop_list *device, FILE *f)
 	}
 }
 
+bool status_is_runtime(const struct prop_list *device, const char *key, unsigned i)
+{
+	return strcmp(prop_string_at(device, key, i, ""), "runtime") == 0;
+}
+
+/* Which of the n values of a kind were set at run time: " gain 1 3". */
+static void print_set(const struct prop_list *device, const char *key, const char *word, unsigned n, FILE *f)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (status_is_runtime(device, key, i)) {
+			fprintf(f, "%s %u", word, i + 1);
+			word = "";
+		}
+	}
+}
+
+/* Where not the configuration counts. */
+static void print_runtime(const struct prop_list *device, FILE *f)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&text, &len);
+
+	if (!memory) {
+		return;
+	}
+	print_set(device, "gain_origin", " gain", CHANNELS, memory);
+	print_set(device, "mute_origin", " mute", CHANNELS, memory);
+	print_set(device, "phantom_origin", " phantom", BANKS, memory);
+	if (fclose(memory) == 0 && len > 0) {
+		fprintf(f, "    set at run time:%s\n", text);
+	}
+	free(text);
+}
+
 /* name_width: 0 where names stand in a line of their own. */
 static void print_device(const struct prop_list *device, FILE *f, bool colour, int name_width,
 	int interface_width, uint64_t rate_hz)
@@ -166,6 +204,7 @@ static void print_device(const struct prop_list *device, FILE *f, bool colour, i
 	status_print_state(device, f, colour, STATE_WIDTH);
 	fprintf(f, "%8s %8s %7s\n", latency, dropped, peak);
 	status_print_hints(device, f);
+	print_runtime(device, f);
 }
 
 static void print_daemon(const struct prop_list *daemon, FILE *f)

@@ -4,6 +4,10 @@
 # as it was.
 # Usage: test-mixer.sh; with UPDATE=1 the files in tests/screens are written anew: look at them before they are kept.
 # shellcheck disable=SC2317 # functions are called by name
+
+# Whoever calls: without it tmux would print what it captures without its boxes and bars.
+export LC_ALL=C.UTF-8
+
 # shellcheck source=tests/lib/netns.sh
 . "$(dirname "$0")/../lib/netns.sh"
 # shellcheck source=tests/lib/watch.sh

@@ -479,6 +479,15 @@ static int fill_page(sd_bus_message *m)
 	return sd_bus_message_close_container(m);
 }
 
+static void test_text_runtime(void **state)
+{
+	char *text = text_of(fill_page, false);
+
+	assert_non_null(strstr(text, "\n    set at run time: gain 1 mute 1 phantom 1\n"));
+	check_width(text);
+	free(text);
+}
+
 static void test_text_page(void **state)
 {
 	struct status status;
@@ -878,6 +887,7 @@ int main(void)
 		cmocka_unit_test(test_json_string),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_peaks),
+		cmocka_unit_test(test_text_runtime),
 		cmocka_unit_test(test_text_page),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_text_states),
