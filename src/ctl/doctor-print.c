@@ -1,6 +1,7 @@
 #include "ctl/doctor-print.h"
 
 #include "base/util.h"
+#include "ctl/colour.h"
 #include "ctl/json.h"
 
 #include <inttypes.h>
@@ -12,12 +13,8 @@
 #define COMMAND_INDENT 15
 #define BAR 32
 
-#define GREEN "\033[32m"
-#define YELLOW "\033[33m"
-#define RED "\033[31m"
 #define DIM "\033[2m"
 #define BOLD "\033[1m"
-#define PLAIN "\033[0m"
 
 static const char *const colours[DOCTOR_RESULTS] = {GREEN, YELLOW, RED, DIM};
 

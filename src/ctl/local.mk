@@ -10,6 +10,7 @@ libctl_a_SOURCES = \
 	src/ctl/cmd-levels.c \
 	src/ctl/cmd-meters.c \
 	src/ctl/cmd-status.c \
+	src/ctl/colour.h \
 	src/ctl/command.c \
 	src/ctl/command.h \
 	src/ctl/doctor-audio.c \

@@ -1,5 +1,6 @@
 #include "ctl/meters.h"
 
+#include "ctl/colour.h"
 #include "ctl/json.h"
 
 #include <inttypes.h>
@@ -7,11 +8,6 @@
 #include <string.h>
 
 #define YELLOW_DBFS -6.0
-
-#define GREEN "\033[32m"
-#define YELLOW "\033[33m"
-#define RED "\033[31m"
-#define PLAIN "\033[0m"
 
 static void print_levels(FILE *f, const char *name, const double dbfs[CLIENT_CHANNELS])
 {

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MAC_SIZE 18
 #define WORDS_MAX 192
 
 static const char *const state_keys[] = {
@@ -17,14 +16,13 @@ static const char *const state_keys[] = {
 	[SCAN_PLAYED] = "played",
 };
 
-static const char *format_mac(char text[MAC_SIZE], const uint8_t *mac)
+static const char *format_mac(char text[ETHLINK_MAC_SIZE], const uint8_t *mac)
 {
-	snprintf(text, MAC_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-		mac[5]);
+	snprintf(text, ETHLINK_MAC_SIZE, ETHLINK_MAC_FMT, ETHLINK_MAC_ARGS(mac));
 	return text;
 }
 
-static const char *box_mac(char text[MAC_SIZE], const struct scan_box *box)
+static const char *box_mac(char text[ETHLINK_MAC_SIZE], const struct scan_box *box)
 {
 	uint8_t mac[ETHLINK_MAC_LEN];
 
@@ -34,7 +32,7 @@ static const char *box_mac(char text[MAC_SIZE], const struct scan_box *box)
 
 static void describe(const struct scan_box *box, bool probed, char words[WORDS_MAX])
 {
-	char host[MAC_SIZE];
+	char host[ETHLINK_MAC_SIZE];
 
 	format_mac(host, box->host);
 	switch (scan_box_state(box)) {
@@ -65,7 +63,7 @@ static unsigned print_table(const struct scan *scan, const struct scan_summary *
 
 	for (unsigned i = 0; i < scan->n_boxes; i++) {
 		const struct scan_box *box = &scan->boxes[i];
-		char mac[MAC_SIZE], words[WORDS_MAX];
+		char mac[ETHLINK_MAC_SIZE], words[WORDS_MAX];
 
 		if (!scan_box_shown(box)) {
 			continue;
@@ -167,7 +165,7 @@ static void print_key(FILE *f, const char *key, const char *value)
 
 static void print_box(const struct scan_box *box, const struct scan_summary *summary, FILE *f)
 {
-	char mac[MAC_SIZE], host[MAC_SIZE];
+	char mac[ETHLINK_MAC_SIZE], host[ETHLINK_MAC_SIZE];
 
 	fprintf(f, "\n    { \"model\": \"%s\", \"serial\": %u", ethlink_model_name(box->model), box->serial);
 	print_key(f, "mac", box_mac(mac, box));

@@ -1,6 +1,7 @@
 #include "ctl/status-internal.h"
 
 #include "base/util.h"
+#include "ctl/colour.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,11 +15,6 @@
 #define STATE_WIDTH 12
 #define REST_WIDTH 25 /* latency, dropped, peak and the gaps before them */
 #define GAPS 6	      /* two blanks behind name, box and interface */
-
-#define GREEN "\033[32m"
-#define YELLOW "\033[33m"
-#define RED "\033[31m"
-#define PLAIN "\033[0m"
 
 /* hint: %s is the interface. Each line of it fits with the longest name of an interface. */
 static const struct {

@@ -108,7 +108,7 @@ static int get_text(sd_bus *sd, const char *path, const char *interface, const c
 {
 	const struct bus_device *bd = data;
 	const struct device *d = bd->device;
-	char mac[BUS_MAC_SIZE];
+	char mac[ETHLINK_MAC_SIZE];
 	const char *text;
 
 	if (strcmp(property, "Name") == 0) {

@@ -140,8 +140,7 @@ struct bus_counter {
 };
 #define BUS_COUNTERS 12
 void bus_device_counters(const struct device *d, struct bus_counter ret_counters[BUS_COUNTERS]);
-#define BUS_MAC_SIZE 18
-void bus_format_mac(const uint8_t mac[ETHLINK_MAC_LEN], char ret_text[BUS_MAC_SIZE]);
+void bus_format_mac(const uint8_t mac[ETHLINK_MAC_LEN], char ret_text[ETHLINK_MAC_SIZE]);
 /* What the status and the properties say alike. "config" or "runtime"; eight, and none that is NULL. */
 void bus_gain_origins(const struct device *d, const char *ret_origin[ETHLINK_CHANNELS]);
 void bus_mute_origins(const struct device *d, const char *ret_origin[ETHLINK_CHANNELS]);

@@ -14,10 +14,9 @@ void bus_server_info(const struct manager *m, struct backend_info *ret_info)
 	}
 }
 
-void bus_format_mac(const uint8_t mac[ETHLINK_MAC_LEN], char ret_text[BUS_MAC_SIZE])
+void bus_format_mac(const uint8_t mac[ETHLINK_MAC_LEN], char ret_text[ETHLINK_MAC_SIZE])
 {
-	snprintf(ret_text, BUS_MAC_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-		mac[4], mac[5]);
+	snprintf(ret_text, ETHLINK_MAC_SIZE, ETHLINK_MAC_FMT, ETHLINK_MAC_ARGS(mac));
 }
 
 static void origins(const bool set[ETHLINK_CHANNELS], const char *ret_origin[ETHLINK_CHANNELS])
@@ -124,7 +123,7 @@ static int append_device(sd_bus_message *m, struct bus_device *bd)
 {
 	const struct device *d = bd->device;
 	struct bus_counter counters[BUS_COUNTERS];
-	char mac[BUS_MAC_SIZE];
+	char mac[ETHLINK_MAC_SIZE];
 	int r;
 
 	bus_format_mac(d->mac, mac);

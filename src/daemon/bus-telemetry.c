@@ -92,7 +92,7 @@ static int append_device(sd_bus_message *m, const struct device *d)
 {
 	static const uint8_t nobody[ETHLINK_MAC_LEN];
 	const struct dac_report *report = engine_dac_report(d->dac);
-	char taken_by[BUS_MAC_SIZE] = "";
+	char taken_by[ETHLINK_MAC_SIZE] = "";
 	int r;
 
 	if (d->state == DEVICE_TAKEN_OVER && !d->hold.local &&

@@ -18,9 +18,9 @@ void device_load_levels(struct device *d);
 void device_merge_levels(struct device *d);
 /*
  * A box that plays nothing is told of its gains one channel at a time, too. Puts those whose turn it is not back to what
- * they were; true if another probe has to follow soon.
+ * they were, and has another probe follow soon.
  */
-bool device_step_gains(struct device *d, struct ethlink_settings *settings, int64_t now);
+void device_step_gains(struct device *d, struct ethlink_settings *settings, int64_t now);
 
 /* --- device-conf.c --- */
 /* A reload has given this box from one device to another: the one before must have let go of it. */

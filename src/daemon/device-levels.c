@@ -39,8 +39,9 @@ static void changed(struct device *d)
 {
 	struct ethlink_settings had = d->want;
 
+	(void)levels_merge(d->conf, &d->overrides, &d->levels);
 	state_put(d->manager->state, d->conf->name, d->conf->model, &d->overrides);
-	device_merge_levels(d);
+	bus_device_changed(d->manager->bus, d, BUS_LEVELS);
 	if (!d->policy_ok) {
 		return; /* told when there is a rate again */
 	}
@@ -56,7 +57,7 @@ static void changed(struct device *d)
 	}
 }
 
-bool device_step_gains(struct device *d, struct ethlink_settings *settings, int64_t now)
+void device_step_gains(struct device *d, struct ethlink_settings *settings, int64_t now)
 {
 	const struct dac_report *report = engine_dac_report(d->dac);
 	uint64_t starts = atomic_load(&report->starts);
@@ -73,12 +74,10 @@ bool device_step_gains(struct device *d, struct ethlink_settings *settings, int6
 			settings->gain[k] = d->told_gain[k];
 		}
 	}
-	if (changes <= 1) {
-		return false;
+	if (changes > 1) {
+		d->next_probe_ns = now + STEP_NS;
+		manager_hurry(d->manager);
 	}
-	d->next_probe_ns = now + STEP_NS;
-	manager_hurry(d->manager);
-	return true;
 }
 
 int device_set_gain(struct device *d, unsigned channel, double gain_db)

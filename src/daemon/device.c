@@ -27,10 +27,8 @@
 /* A box that somebody touches again and again is not started anew each time. */
 #define RESTART_SPACING_NS (10 * NSEC_PER_SEC)
 
-#define MAC_FMT "%02x:%02x:%02x:%02x:%02x:%02x"
-#define MAC_ARGS(m) (m)[0], (m)[1], (m)[2], (m)[3], (m)[4], (m)[5]
-#define BOX_FMT "ETHlink8DAC %u (" MAC_FMT ")"
-#define BOX_ARGS(d) (d)->conf->serial, MAC_ARGS((d)->mac)
+#define BOX_FMT "ETHlink8DAC %u (" ETHLINK_MAC_FMT ")"
+#define BOX_ARGS(d) (d)->conf->serial, ETHLINK_MAC_ARGS((d)->mac)
 
 static const char *const state_names[] = {
 	[DEVICE_STOPPED] = "stopped",
@@ -213,14 +211,14 @@ static int send_settings(struct device *d, const struct ethlink_settings *settin
 
 static void probe(struct device *d, int64_t now)
 {
-	/* The box is looked for less often the longer it is away; one that is not played is kept awake. */
 	struct ethlink_settings settings = d->want;
 
+	/* The box is looked for less often the longer it is away; one that is not played is kept awake. */
 	d->next_probe_ns = now + (d->state == DEVICE_SEARCHING && now - d->searching_since_ns >= PROBE_FAST_NS
 						 ? PROBE_SLOW_NS
 						 : PROBE_INTERVAL_NS);
 	if (d->state == DEVICE_ONLINE) {
-		(void)device_step_gains(d, &settings, now);
+		device_step_gains(d, &settings, now);
 	}
 	(void)send_settings(d, &settings, now);
 }
@@ -290,9 +288,9 @@ static void say_taken(struct device *d)
 			BOX_ARGS(d), d->iface->name);
 	} else {
 		device_log(d, LOG_WARNING,
-			"the host " MAC_FMT " plays " BOX_FMT
+			"the host " ETHLINK_MAC_FMT " plays " BOX_FMT
 			" on %s, so nothing is sent to it; stop the other, or set takeover = yes",
-			MAC_ARGS(d->hold.other), BOX_ARGS(d), d->iface->name);
+			ETHLINK_MAC_ARGS(d->hold.other), BOX_ARGS(d), d->iface->name);
 	}
 }
 

@@ -137,8 +137,7 @@ void emu_say_changes(struct emu *e)
 				s.serial);
 		}
 		if (changes & BOX_CHANGED_HOST) {
-			log_debug("box %u: host %02x:%02x:%02x:%02x:%02x:%02x", s.serial, s.host[0],
-				s.host[1], s.host[2], s.host[3], s.host[4], s.host[5]);
+			log_debug("box %u: host " ETHLINK_MAC_FMT, s.serial, ETHLINK_MAC_ARGS(s.host));
 		}
 		if (!e->opt->json && (changes & ~BOX_CHANGED_HOST)) {
 			char *text = NULL;

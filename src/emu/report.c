@@ -54,8 +54,7 @@ static void json_level(FILE *f, const char *key, int level)
 
 static void json_mac(FILE *f, const char *key, const uint8_t *mac)
 {
-	fprintf(f, ",\"%s\":\"%02x:%02x:%02x:%02x:%02x:%02x\"", key, mac[0], mac[1], mac[2], mac[3], mac[4],
-		mac[5]);
+	fprintf(f, ",\"%s\":\"" ETHLINK_MAC_FMT "\"", key, ETHLINK_MAC_ARGS(mac));
 }
 
 static void json_gains(FILE *f, const struct box_status *s)

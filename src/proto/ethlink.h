@@ -13,6 +13,10 @@
 
 #define ETHLINK_ETHERTYPE 0x0802
 #define ETHLINK_MAC_LEN 6
+/* For printf(): six bytes as people write them, and their length in characters, the terminator included. */
+#define ETHLINK_MAC_FMT "%02x:%02x:%02x:%02x:%02x:%02x"
+#define ETHLINK_MAC_ARGS(m) (m)[0], (m)[1], (m)[2], (m)[3], (m)[4], (m)[5]
+#define ETHLINK_MAC_SIZE 18
 #define ETHLINK_CHANNELS 8
 #define ETHLINK_BLOCK_FRAMES 8 /* sample frames in a block */
 
