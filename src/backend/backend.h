@@ -21,6 +21,7 @@
 #include "base/audio.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct backend;
@@ -42,6 +43,7 @@ enum backend_change {
 	BACKEND_CHANGED_STATE = 1 << 3,
 	BACKEND_CHANGED_LINKS = 1 << 4, /* connections of our ports */
 	BACKEND_CHANGED_FREEWHEEL = 1 << 5,
+	BACKEND_CHANGED_VOLUME = 1 << 6, /* somebody has set a group's volume in the graph */
 };
 
 struct backend_callbacks {
@@ -52,13 +54,22 @@ struct backend_callbacks {
 
 /* The ports of one device. Strings are copied. */
 struct backend_ports {
-	const char *name;		     /* the ports are NAME/playback_1, … */
-	bool playback;			     /* 8 inputs: graph to device */
-	bool monitor;			     /* 8 outputs with the same audio */
-	const char *labels[AUDIO_CHANNELS];  /* pretty names; NULL: none */
-	const char *connect[AUDIO_CHANNELS]; /* ports to connect each channel to; NULL: none */
-	uint32_t latency_frames;	     /* from the cycle's start until its first sample is heard */
-	void *owner;			     /* handed to process in the cycle's groups */
+	const char *name;		       /* the ports are NAME/playback_1, … */
+	bool playback;			       /* 8 inputs: graph to device */
+	bool monitor;			       /* 8 outputs with the same audio */
+	const char *labels[AUDIO_CHANNELS];    /* pretty names; NULL: none */
+	const char *connect[AUDIO_CHANNELS];   /* ports to connect each channel to; NULL: none */
+	uint32_t latency_frames;	       /* from the cycle's start until its first sample is heard */
+	const char *description;	       /* for people; NULL: the name */
+	const char *positions[AUDIO_CHANNELS]; /* of the loudspeakers: FL, AUX0, …; NULL: AUX0 to AUX7 */
+	bool preferred;			       /* what plays anything may choose this device by itself */
+	void *owner;			       /* handed to process in the cycle's groups */
+};
+
+/* What the graph offers as a sound card's volume: linear, 1 is 0 dB; 0 and above. */
+struct backend_volume {
+	float volume[AUDIO_CHANNELS];
+	bool mute; /* of the whole device */
 };
 
 struct backend_info {
@@ -73,13 +84,16 @@ struct backend_info {
 	bool in_cycle;		/* a callback runs right now */
 	const char *stuck_call; /* what the server has not come back from; NULL: nothing */
 	int64_t stuck_ns;	/* for so long */
+	bool varying; /* the period may be another in each cycle; period_frames is that of a moment ago */
+	bool better;  /* a server to be preferred is there: backend_stop(), and the next start joins it */
 };
 
 /* A connection: our port's name without the client, the other's with it. */
 typedef void (*backend_link_fn)(void *data, const char *port, const char *other);
 
 struct backend_ops {
-	const char *name;
+	const char *(*kind)(const struct backend *b);
+	void (*describe)(const struct backend *b, char *ret_text, size_t size);
 	int (*add_ports)(
 		struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group);
 	int (*change_ports)(
@@ -91,6 +105,10 @@ struct backend_ops {
 	void (*stop)(struct backend *b);
 	void (*get_links)(struct backend *b, backend_link_fn fn, void *data);
 	void (*add_link)(struct backend *b, const char *port, const char *other);
+	bool (*take_volume)(
+		struct backend *b, struct backend_group *group, struct backend_volume *ret_volume);
+	void (*set_volume)(
+		struct backend *b, struct backend_group *group, const struct backend_volume *volume);
 	int (*fd)(const struct backend *b);
 	unsigned (*dispatch)(struct backend *b);
 	void (*get_info)(struct backend *b, struct backend_info *ret_info);
@@ -103,6 +121,18 @@ struct backend {
 	const struct backend_ops *ops;
 	struct backend_callbacks callbacks;
 };
+
+/* "jack", "pipewire" or "null": the server that is joined or waited for; "auto": neither yet. */
+static inline const char *backend_kind(const struct backend *b)
+{
+	return b->ops->kind(b);
+}
+
+/* The server in words, as in "joined %s": JACK server "default". */
+static inline void backend_describe(const struct backend *b, char *ret_text, size_t size)
+{
+	b->ops->describe(b, ret_text, size);
+}
 
 /* The ports are there from the next joining on, or soon. 0 or -errno (-ENOSPC: too many). */
 static inline int backend_add_ports(
@@ -163,6 +193,22 @@ static inline void backend_add_link(struct backend *b, const char *port, const c
 	b->ops->add_link(b, port, other);
 }
 
+/* What was set in the graph since the last call. False: nothing, or this kind of graph has no volumes. */
+static inline bool backend_take_volume(
+	struct backend *b, struct backend_group *group, struct backend_volume *ret_volume)
+{
+	return b->ops->take_volume && b->ops->take_volume(b, group, ret_volume);
+}
+
+/* What the graph is to show, now and after each joining. Nothing comes back of it as a change. */
+static inline void backend_set_volume(
+	struct backend *b, struct backend_group *group, const struct backend_volume *volume)
+{
+	if (b->ops->set_volume) {
+		b->ops->set_volume(b, group, volume);
+	}
+}
+
 /* To poll for changes; the same for the life of the backend. */
 static inline int backend_fd(const struct backend *b)
 {
@@ -199,6 +245,20 @@ int backend_jack_new(const char *client_name, const char *server, const struct b
 	struct backend **ret_backend);
 /* Another server or another name, from the next joining on. */
 void backend_jack_set_names(struct backend *b, const char *client_name, const char *server);
+
+/*
+ * One PipeWire node for each group, named CLIENT_NAME.NAME. backend_dispatch() runs its loop. 0 or -errno.
+ */
+int backend_pipewire_new(
+	const char *client_name, const struct backend_callbacks *callbacks, struct backend **ret_backend);
+/* Another name, from the next joining on. */
+void backend_pipewire_set_name(struct backend *b, const char *client_name);
+
+/*
+ * Both of these: the first where its server runs, else the second; owns both from then on, also on failure. first's
+ * server coming while second is joined shows as info.better. 0 or -ENOMEM.
+ */
+int backend_auto_new(struct backend *first, struct backend *second, struct backend **ret_backend);
 
 /* For tests: cycles come when backend_null_cycle() is called, with the time that the caller says it is. 0 or -errno. */
 int backend_null_new(uint32_t rate_hz, uint32_t period_frames, const struct backend_callbacks *callbacks,

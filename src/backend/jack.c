@@ -354,8 +354,23 @@ static void jack_free_backend(struct backend *b)
 	free_all(j);
 }
 
+static const char *jack_kind(const struct backend *b)
+{
+	return "jack";
+}
+
+static void jack_describe(const struct backend *b, char *ret_text, size_t size)
+{
+	struct jack_backend *j = jack_of(b);
+
+	pthread_mutex_lock(&j->lock);
+	snprintf(ret_text, size, "JACK server \"%s\"", j->server);
+	pthread_mutex_unlock(&j->lock);
+}
+
 static const struct backend_ops jack_ops = {
-	.name = "jack",
+	.kind = jack_kind,
+	.describe = jack_describe,
 	.add_ports = jack_add_ports,
 	.change_ports = jack_change_ports,
 	.remove_ports = jack_remove_ports,

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libbackend.a
-libbackend_a_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS)
+libbackend_a_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS) $(PIPEWIRE_CFLAGS)
 libbackend_a_SOURCES = \
+	src/backend/auto.c \
 	src/backend/backend.h \
 	src/backend/null.c
 if WITH_JACK
@@ -12,4 +13,8 @@ libbackend_a_SOURCES += \
 	src/backend/jack-rt.h \
 	src/backend/jack-work.c \
 	src/backend/jack.c
+endif
+if WITH_PIPEWIRE
+libbackend_a_SOURCES += \
+	src/backend/pipewire.c
 endif

@@ -2,6 +2,7 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -146,8 +147,19 @@ static void null_free(struct backend *b)
 	free(n);
 }
 
+static const char *null_kind(const struct backend *b)
+{
+	return "null";
+}
+
+static void null_describe(const struct backend *b, char *ret_text, size_t size)
+{
+	snprintf(ret_text, size, "the null server");
+}
+
 static const struct backend_ops null_ops = {
-	.name = "null",
+	.kind = null_kind,
+	.describe = null_describe,
 	.add_ports = null_add_ports,
 	.change_ports = null_change_ports,
 	.remove_ports = null_remove_ports,

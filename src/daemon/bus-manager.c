@@ -105,7 +105,7 @@ static int get_backend(sd_bus *sd, const char *path, const char *interface, cons
 {
 	const struct bus *bus = data;
 
-	return sd_bus_message_append(reply, "s", bus->manager->backend->ops->name);
+	return sd_bus_message_append(reply, "s", backend_kind(bus->manager->backend));
 }
 
 static int get_connected(sd_bus *sd, const char *path, const char *interface, const char *property,

@@ -154,7 +154,7 @@ static int append_daemon(sd_bus_message *m, const struct manager *manager)
 	bus_server_info(manager, &info);
 	r = sd_bus_message_open_container(m, 'a', "{sv}");
 	r = r < 0 ? r : bus_append_sv(m, "version", "s", PACKAGE_VERSION);
-	r = r < 0 ? r : bus_append_sv(m, "backend", "s", manager->backend->ops->name);
+	r = r < 0 ? r : bus_append_sv(m, "backend", "s", backend_kind(manager->backend));
 	r = r < 0 ? r : bus_append_sv(m, "connected", "b", (int)manager->connected);
 	r = r < 0 ? r : bus_append_sv(m, "sample_rate", "u", info.rate_hz);
 	r = r < 0 ? r : bus_append_sv(m, "period", "u", info.period_frames);

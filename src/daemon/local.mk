@@ -55,4 +55,4 @@ sbin_PROGRAMS += ethlinkd
 ethlinkd_SOURCES = src/daemon/main.c
 ethlinkd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 ethlinkd_LDADD = libdaemon.a libbackend.a libengine.a libnet.a $(DSP_LIBS) libproto.a libbase.a \
-	$(JACK_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) -lpthread -lm
+	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) -lpthread -lm

@@ -54,3 +54,22 @@ int policy_make(uint32_t period, uint32_t rate_hz, int latency_frames, struct po
 	ret_policy->slots = MAX(ret_policy->slots, (unsigned)POLICY_SLOTS_MIN);
 	return 0;
 }
+
+uint32_t policy_longest(uint32_t period)
+{
+	return period <= POLICY_VARYING_PERIOD ? POLICY_VARYING_PERIOD : AUDIO_PERIOD_MAX;
+}
+
+int policy_make_varying(uint32_t period, uint32_t rate_hz, int latency_frames, struct policy *ret_policy)
+{
+	uint32_t longest = policy_longest(period);
+	int r = policy_make(period, rate_hz, latency_frames, ret_policy);
+
+	if (r < 0) {
+		return r;
+	}
+	ret_policy->paced = ret_policy->burst_blocks < blocks_of(longest);
+	ret_policy->slots = MAX(2 * (ret_policy->lead_blocks + longest / ETHLINK_BLOCK_FRAMES + 2),
+		(unsigned)POLICY_SLOTS_MIN);
+	return 0;
+}

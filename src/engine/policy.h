@@ -20,6 +20,8 @@
 /* A ring always holds such a fade, the silence behind it and a little. */
 #define POLICY_SLOTS_MIN (POLICY_FADE_BLOCKS + 20)
 #define POLICY_LATENCY_MAX_FRAMES (POLICY_FILL_MAX_BLOCKS * 8)
+/* Varying periods are prepared for up to this one, unless they are longer already. */
+#define POLICY_VARYING_PERIOD 2048
 
 struct policy {
 	unsigned lead_blocks;	 /* silence sent ahead of the first audio: the cushion */
@@ -35,5 +37,13 @@ struct policy {
  * latency.
  */
 int policy_make(uint32_t period_frames, uint32_t rate_hz, int latency_frames, struct policy *ret_policy);
+/* Where periods vary: the longest that is prepared for while they are as long as this. */
+uint32_t policy_longest(uint32_t period_frames);
+/*
+ * The same where the period may be another in each cycle: the cushion fits this period, pacing and slots fit
+ * policy_longest(). burst_blocks is what may go at once with that cushion.
+ */
+int policy_make_varying(
+	uint32_t period_frames, uint32_t rate_hz, int latency_frames, struct policy *ret_policy);
 
 #endif

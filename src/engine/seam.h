@@ -35,13 +35,17 @@ struct dac_format {
 	uint32_t period_frames;
 	uint32_t lead_blocks; /* blocks of silence ahead of the audio */
 	uint32_t paced;	      /* not 0: a pacer spreads what is sent (policy.h) */
+	uint32_t varying;     /* not 0: cycles of any length up to period_frames; lead_blocks is 0 here */
 };
 
 /* What a DAC is to do. Published by control, never changed afterwards. */
 struct dac_params {
 	bool run; /* stream; else fade out and be silent */
 	struct dac_format format;
-	uint32_t fade_frames;  /* length of fades, at least 1 */
+	uint32_t fade_frames; /* length of fades, at least 1 */
+	uint32_t
+		lead_blocks; /* varying formats: the cushion that is wanted now; changed while all is silent */
+	float volume[ETHLINK_CHANNELS]; /* factor of each channel's samples, 0..1 */
 	int64_t not_before_ns; /* no start before (CLOCK_MONOTONIC): a probe may still be in the box */
 	uint8_t header[ETHLINK_HEADER_LEN]; /* template: addresses, magic, rate, depth, gains */
 	uint8_t gain[ETHLINK_CHANNELS];	    /* where the gains are to go, one channel at a time */
@@ -60,6 +64,7 @@ struct dac_report {
 	_Atomic uint64_t drops_interface; /* the kernel refused them */
 	_Atomic uint64_t resyncs;	  /* silence inserted after lost cycles */
 	_Atomic uint64_t starts;	  /* times the stream was started */
+	_Atomic uint32_t cushion_frames;  /* varying formats: what stands in the box when a cycle begins */
 	_Atomic uint64_t gain_now;	  /* the eight gain bytes that frames carry, channel 1 lowest */
 	_Atomic uint32_t mode;		  /* enum dac_mode */
 	_Atomic uint64_t clips[ETHLINK_CHANNELS]; /* cycles with a sample above full scale */
