@@ -1,0 +1,125 @@
+/*
+ * The inside of the PipeWire backend: pipewire.c (the connection to the server and what the daemon calls),
+ * pipewire-node.c (one node of the graph), pipewire-links.c (what is linked to what), pipewire-rt.c (the data loop).
+ *
+ * All but the data loop runs on the control thread, which nests PipeWire's loop in its own. Nothing here waits for the
+ * server.
+ */
+#ifndef BACKEND_PIPEWIRE_INTERNAL_H
+#define BACKEND_PIPEWIRE_INTERNAL_H
+
+#include "backend/pipewire-rt.h"
+
+#include <pipewire/pipewire.h>
+
+#define PW_NAMES_MAX 96
+
+struct pwlinks;
+
+enum pw_link_state {
+	PW_LINK_MADE,
+	PW_LINK_PENDING, /* to be made when the other port is there */
+	PW_LINK_LOST,	 /* was there a moment ago: perhaps the server is going down */
+};
+
+/* A link that is remembered. */
+struct pw_link {
+	struct pw_link *next;
+	enum pw_link_state state;
+	int64_t lost_ns;
+	char other[]; /* NODE:PORT */
+};
+
+/* One port of ours, there or not. */
+struct pw_channel {
+	bool want;
+	char name[16];	   /* playback_1 */
+	char *label;	   /* NULL: none */
+	char *connect;	   /* NODE:PORT; NULL: none */
+	bool connect_done; /* made since the other port came; if it is gone now, the user has taken it away */
+	struct pw_link *links;
+};
+
+struct backend_group {
+	struct pwrt_node rt;
+	struct pipewire_backend *backend;
+	char name[PW_NAMES_MAX];      /* the device's */
+	char node_name[PW_NAMES_MAX]; /* CLIENT.NAME */
+	char *description;
+	uint32_t positions[AUDIO_CHANNELS]; /* enum spa_audio_channel */
+	bool preferred;
+	uint32_t latency_frames;
+	struct pw_channel in[AUDIO_CHANNELS];
+	struct pw_channel out[AUDIO_CHANNELS];
+
+	/* as the graph sees it; pipewire-node.c */
+	struct spa_node node;
+	struct spa_hook_list hooks;
+	struct spa_callbacks node_callbacks;
+	struct pw_proxy *proxy; /* NULL: not in the graph */
+	struct spa_hook proxy_hook;
+	uint32_t id; /* global; SPA_ID_INVALID: not known yet */
+	struct pwnode_info *info;
+	struct backend_volume volume;
+	bool volume_news; /* set in the graph, not yet taken by the daemon */
+};
+
+struct pipewire_backend {
+	struct backend base;
+	struct pwrt rt;
+	struct pw_loop *loop;
+	struct pw_context *context; /* from the first start on */
+	struct pw_loop *data_loop;
+	struct spa_hook data_hook;
+	struct pw_core *core; /* NULL: not connected */
+	struct spa_hook core_hook;
+	struct pw_registry *registry;
+	struct spa_hook registry_hook;
+	struct spa_source *wake;  /* makes backend_fd() readable */
+	struct spa_source *timer; /* to try again, and to see what the data loop has to say */
+	unsigned changes;
+	enum backend_state state;
+	bool want;
+	bool run;
+	bool gone; /* the server has left */
+	int error;
+	char why[256];
+	char client_name[PW_NAMES_MAX];
+	int64_t connected_ns;
+	struct backend_info told; /* what the data loop had said when we looked last */
+	struct backend_group *groups[PWRT_NODES_MAX];
+	unsigned n_groups;
+	struct pwlinks *links;
+};
+
+/* --- pipewire.c --- */
+void pw_post(struct pipewire_backend *p, unsigned changes);
+
+/* --- pipewire-node.c --- */
+/* Fills in what a node is; it is not in the graph yet. 0 or -ENOMEM. */
+int pwnode_init(struct backend_group *group);
+void pwnode_fini(struct backend_group *group);
+/* Puts it into the graph of p->core. 0 or -errno. */
+int pwnode_export(struct backend_group *group);
+/* Takes it out; on return the data loop does not look at it any more. */
+void pwnode_withdraw(struct backend_group *group);
+/* Labels, description, monitor ports or positions are others than before. */
+void pwnode_update(struct backend_group *group);
+void pwnode_set_latency(struct backend_group *group, uint32_t latency_frames);
+void pwnode_set_volume(struct backend_group *group, const struct backend_volume *volume);
+
+/* --- pipewire-links.c --- */
+int pwlinks_new(struct pipewire_backend *p, struct pwlinks **ret_links);
+void pwlinks_free(struct pwlinks *links);
+/* Something came to the graph, or is other than before: of the registry's events. */
+void pwlinks_global(struct pwlinks *links, uint32_t id, const char *type, const struct spa_dict *props);
+void pwlinks_global_gone(struct pwlinks *links, uint32_t id);
+/* Makes what is to be made, forgets what was taken away. From time to time and after each change; cheap. */
+void pwlinks_update(struct pwlinks *links, int64_t now);
+/* The server is lost: all that was there is gone, what was linked is to be linked again. */
+void pwlinks_lost(struct pwlinks *links, int64_t now);
+/* 0 or -ENOMEM. */
+int pwlinks_remember(struct pw_channel *channel, const char *other, enum pw_link_state state);
+void pwlinks_forget(struct pw_channel *channel);
+
+#endif
