@@ -114,7 +114,7 @@ tests_sim_test_engine_SOURCES = tests/sim/sim.c tests/sim/sim.h tests/sim/test-e
 tests_sim_test_engine_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_test_engine_CFLAGS = $(TEST_CFLAGS)
 tests_sim_test_engine_LDADD = libengine.a libbackend.a libnet.a libemubox.a $(DSP_LIBS) libproto.a libbase.a \
-	$(JACK_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(CMOCKA_LIBS) -lpthread -lm
 
 # Preloaded into the daemon by tests/netns/test-rt-trap.sh.
 if WITH_JACK

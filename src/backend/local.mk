@@ -16,5 +16,10 @@ libbackend_a_SOURCES += \
 endif
 if WITH_PIPEWIRE
 libbackend_a_SOURCES += \
+	src/backend/pipewire-internal.h \
+	src/backend/pipewire-links.c \
+	src/backend/pipewire-node.c \
+	src/backend/pipewire-rt.c \
+	src/backend/pipewire-rt.h \
 	src/backend/pipewire.c
 endif

@@ -16,16 +16,16 @@
 
 struct pwlinks;
 
-enum pw_link_state {
-	PW_LINK_MADE,
-	PW_LINK_PENDING, /* to be made when the other port is there */
-	PW_LINK_LOST,	 /* was there a moment ago: perhaps the server is going down */
+enum pwlink_state {
+	PWLINK_MADE,
+	PWLINK_PENDING, /* to be made when the other port is there */
+	PWLINK_LOST,	/* was there a moment ago: perhaps the server is going down */
 };
 
 /* A link that is remembered. */
-struct pw_link {
-	struct pw_link *next;
-	enum pw_link_state state;
+struct pwlink {
+	struct pwlink *next;
+	enum pwlink_state state;
 	int64_t lost_ns;
 	char other[]; /* NODE:PORT */
 };
@@ -37,7 +37,7 @@ struct pw_channel {
 	char *label;	   /* NULL: none */
 	char *connect;	   /* NODE:PORT; NULL: none */
 	bool connect_done; /* made since the other port came; if it is gone now, the user has taken it away */
-	struct pw_link *links;
+	struct pwlink *links;
 };
 
 struct backend_group {
@@ -71,6 +71,7 @@ struct pipewire_backend {
 	struct pw_context *context; /* from the first start on */
 	struct pw_loop *data_loop;
 	struct spa_hook data_hook;
+	pid_t data_tid;	      /* of the data loop's thread */
 	struct pw_core *core; /* NULL: not connected */
 	struct spa_hook core_hook;
 	struct pw_registry *registry;
@@ -86,7 +87,8 @@ struct pipewire_backend {
 	char why[256];
 	char client_name[PW_NAMES_MAX];
 	int64_t connected_ns;
-	struct backend_info told; /* what the data loop had said when we looked last */
+	uint64_t connected_cycles; /* how many there had been by then */
+	struct backend_info told;  /* what the data loop had said when we looked last */
 	struct backend_group *groups[PWRT_NODES_MAX];
 	unsigned n_groups;
 	struct pwlinks *links;
@@ -119,7 +121,7 @@ void pwlinks_update(struct pwlinks *links, int64_t now);
 /* The server is lost: all that was there is gone, what was linked is to be linked again. */
 void pwlinks_lost(struct pwlinks *links, int64_t now);
 /* 0 or -ENOMEM. */
-int pwlinks_remember(struct pw_channel *channel, const char *other, enum pw_link_state state);
+int pwlinks_remember(struct pw_channel *channel, const char *other, enum pwlink_state state);
 void pwlinks_forget(struct pw_channel *channel);
 
 #endif

@@ -1,6 +1,8 @@
 /*
- * What runs in PipeWire's data loop: each node copies its samples when it is its turn, and when all nodes that were
- * ready have had theirs (before the loop sleeps again), the process callback gets them together.
+ * What runs in PipeWire's data loop: each node copies its samples when it is its turn, and when all nodes of the
+ * cycle before have had theirs again, the process callback gets them together. The server wakes them one by one.
+ * One that does not come, because what plays into it is late, holds up the others until the next cycle begins, and is
+ * not waited for any more then: no worse than under JACK, where all wait for all.
  *
  * Why a copy: once a node has been processed, the graph may write into its buffers again, at the latest when the next
  * cycle begins; if this thread was held up in between, that is too early for the callback. Why together: frames of several
@@ -13,6 +15,7 @@
 #define BACKEND_PIPEWIRE_RT_H
 
 #include "backend/backend.h"
+#include "base/util.h"
 
 #include <spa/node/io.h>
 #include <spa/node/node.h>
@@ -35,7 +38,8 @@ struct pwrt_node {
 	struct pwrt_port in[AUDIO_CHANNELS];
 	struct pwrt_port out[AUDIO_CHANNELS]; /* monitors */
 	bool monitor;
-	float *copy; /* AUDIO_CHANNELS times AUDIO_PERIOD_MAX */
+	uint64_t seen; /* in which cycle it had its turn last */
+	float *copy;   /* AUDIO_CHANNELS times AUDIO_PERIOD_MAX */
 };
 
 struct pwrt {
@@ -46,6 +50,9 @@ struct pwrt {
 	struct pwrt_node *nodes[PWRT_NODES_MAX];
 	struct audio_group *groups[PWRT_NODES_MAX];
 	unsigned n_nodes;
+	uint64_t cycle;	    /* its number, from 1 */
+	unsigned n_seen;    /* nodes that had their turn in this cycle */
+	unsigned n_missing; /* that had it in the cycle before, and not yet in this one */
 	uint32_t driver;
 	uint64_t cycle_nsec; /* the driver's time of it: together they name a cycle */
 	uint32_t frames;
@@ -65,7 +72,7 @@ struct pwrt {
 
 /* A node's turn: of spa_node_methods.process. Returns SPA_STATUS_… */
 int pwrt_node_process_rt(struct pwrt_node *node);
-/* All that were ready have had their turn. */
+/* The loop is about to sleep: calls the callback if all that are expected have had their turn. */
 void pwrt_flush_rt(struct pwrt *rt);
 /* In the data loop: this node is not looked at any more. */
 void pwrt_forget_rt(struct pwrt *rt, struct pwrt_node *node);

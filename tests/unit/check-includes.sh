@@ -23,7 +23,7 @@ allowed()
 owner()
 {
 	case $1 in
-	jack/*) echo "backend" ;;
+	jack/* | pipewire/* | spa/*) echo "backend" ;;
 	ini.h) echo "daemon" ;;
 	systemd/*) echo "daemon ctl" ;;
 	sndfile.h) echo "emu" ;;

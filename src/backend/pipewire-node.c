@@ -1,0 +1,801 @@
+#include "backend/pipewire-internal.h"
+
+#include "base/mem.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <math.h>
+#include <spa/debug/types.h>
+#include <spa/node/utils.h>
+#include <spa/param/audio/format-utils.h>
+#include <spa/param/latency-utils.h>
+#include <spa/param/props.h>
+#include <spa/param/audio/type-info.h>
+#include <spa/pod/builder.h>
+#include <spa/pod/filter.h>
+#include <spa/utils/result.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What an output that plays by itself has to beat; sound cards have some 1000. */
+#define PRIORITY_LOW "100"
+#define PRIORITY_PREFERRED "3000"
+/* Programs offer up to some 11 dB above 0 dB; far more than that is a mistake. */
+#define VOLUME_MAX 16.0f
+
+enum node_param {
+	NODE_ENUM_FORMAT,
+	NODE_FORMAT,
+	NODE_PROP_INFO,
+	NODE_PROPS,
+	NODE_ENUM_CONFIG,
+	NODE_CONFIG,
+	NODE_LATENCY,
+	NODE_PARAMS
+};
+enum port_param { PORT_ENUM_FORMAT, PORT_FORMAT, PORT_BUFFERS, PORT_IO, PORT_LATENCY, PORT_PARAMS };
+
+struct pwnode_port {
+	struct spa_param_info params[PORT_PARAMS];
+	struct spa_latency_info latency[2]; /* by direction */
+	bool has_format;
+};
+
+/* What the graph is told about a node, and what it has set. */
+struct pwnode_info {
+	struct spa_param_info params[NODE_PARAMS];
+	struct pwnode_port in[AUDIO_CHANNELS];
+	struct pwnode_port out[AUDIO_CHANNELS];
+	bool has_format;
+};
+
+static struct backend_group *group_of(void *object)
+{
+	return object;
+}
+
+static struct pwnode_port *port_info(struct backend_group *group, enum spa_direction direction, uint32_t k)
+{
+	return direction == SPA_DIRECTION_INPUT ? &group->info->in[k] : &group->info->out[k];
+}
+
+static struct pwrt_port *port_rt(struct backend_group *group, enum spa_direction direction, uint32_t k)
+{
+	return direction == SPA_DIRECTION_INPUT ? &group->rt.in[k] : &group->rt.out[k];
+}
+
+static bool is_port(const struct backend_group *group, enum spa_direction direction, uint32_t k)
+{
+	if (k >= AUDIO_CHANNELS) {
+		return false;
+	}
+	return direction == SPA_DIRECTION_INPUT ? group->in[k].want : group->rt.monitor;
+}
+
+/* --- telling the graph --- */
+
+static void emit_node(struct backend_group *group, bool with_props)
+{
+	struct spa_dict_item items[1];
+	struct spa_dict props = SPA_DICT_INIT(items, 0);
+	struct spa_node_info info = {
+		.max_input_ports = AUDIO_CHANNELS,
+		.max_output_ports = AUDIO_CHANNELS,
+		.change_mask = SPA_NODE_CHANGE_MASK_FLAGS | SPA_NODE_CHANGE_MASK_PARAMS,
+		.flags = SPA_NODE_FLAG_RT | SPA_NODE_FLAG_IN_PORT_CONFIG,
+		.params = group->info->params,
+		.n_params = NODE_PARAMS,
+	};
+
+	if (with_props) {
+		items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_NODE_DESCRIPTION, group->description);
+		info.change_mask |= SPA_NODE_CHANGE_MASK_PROPS;
+		info.props = &props;
+	}
+	spa_node_emit_info(&group->hooks, &info);
+}
+
+static void node_param_changed(struct backend_group *group, enum node_param param)
+{
+	group->info->params[param].flags ^= SPA_PARAM_INFO_SERIAL;
+	emit_node(group, false);
+}
+
+static const char *position_name(uint32_t position)
+{
+	for (unsigned i = 0; spa_type_audio_channel[i].name; i++) {
+		if (spa_type_audio_channel[i].type == position) {
+			return spa_debug_type_short_name(spa_type_audio_channel[i].name);
+		}
+	}
+	return "UNK";
+}
+
+static void emit_port(struct backend_group *group, enum spa_direction direction, uint32_t k)
+{
+	const struct pw_channel *channel = direction == SPA_DIRECTION_INPUT ? &group->in[k] : &group->out[k];
+	struct spa_dict_item items[6];
+	struct spa_dict props = SPA_DICT_INIT(items, 0);
+	struct spa_port_info info = {
+		.change_mask =
+			SPA_PORT_CHANGE_MASK_FLAGS | SPA_PORT_CHANGE_MASK_PROPS | SPA_PORT_CHANGE_MASK_PARAMS,
+		.flags = direction == SPA_DIRECTION_INPUT ? SPA_PORT_FLAG_PHYSICAL | SPA_PORT_FLAG_TERMINAL
+							  : 0,
+		.params = port_info(group, direction, k)->params,
+		.n_params = PORT_PARAMS,
+	};
+	char alias[2 * PW_NAMES_MAX];
+
+	snprintf(alias, sizeof(alias), "%s:%s", group->description,
+		channel->label ? channel->label : channel->name);
+	items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_FORMAT_DSP, "32 bit float mono audio");
+	items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_PORT_NAME, channel->name);
+	items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_PORT_ALIAS, alias);
+	items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_AUDIO_CHANNEL, position_name(group->positions[k]));
+	if (direction == SPA_DIRECTION_INPUT) {
+		items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_PORT_PHYSICAL, "true");
+		items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_PORT_TERMINAL, "true");
+	} else {
+		items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_PORT_MONITOR, "true");
+	}
+	info.props = &props;
+	spa_node_emit_port_info(&group->hooks, direction, k, &info);
+}
+
+static void emit_ports(struct backend_group *group)
+{
+	for (uint32_t k = 0; k < AUDIO_CHANNELS; k++) {
+		emit_port(group, SPA_DIRECTION_INPUT, k);
+		if (group->rt.monitor) {
+			emit_port(group, SPA_DIRECTION_OUTPUT, k);
+		}
+	}
+}
+
+static void port_param_changed(
+	struct backend_group *group, enum spa_direction direction, uint32_t k, enum port_param param)
+{
+	port_info(group, direction, k)->params[param].flags ^= SPA_PARAM_INFO_SERIAL;
+	emit_port(group, direction, k);
+}
+
+/* --- params --- */
+
+static struct spa_pod *build_format(struct backend_group *group, struct spa_pod_builder *b, uint32_t id)
+{
+	struct spa_audio_info_raw info = {
+		.format = SPA_AUDIO_FORMAT_F32P,
+		.rate = group->backend->told.rate_hz,
+		.channels = AUDIO_CHANNELS,
+	};
+
+	memcpy(info.position, group->positions, sizeof(group->positions));
+	return spa_format_audio_raw_build(b, id, &info);
+}
+
+static struct spa_pod *build_props(struct backend_group *group, struct spa_pod_builder *b)
+{
+	return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_Props, SPA_PARAM_Props, SPA_PROP_mute,
+		SPA_POD_Bool(group->volume.mute), SPA_PROP_channelVolumes,
+		SPA_POD_Array(sizeof(float), SPA_TYPE_Float, AUDIO_CHANNELS, group->volume.volume),
+		SPA_PROP_channelMap,
+		SPA_POD_Array(sizeof(uint32_t), SPA_TYPE_Id, AUDIO_CHANNELS, group->positions));
+}
+
+static struct spa_pod *build_prop_info(struct spa_pod_builder *b, uint32_t index)
+{
+	if (index == 0) {
+		return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_PropInfo, SPA_PARAM_PropInfo,
+			SPA_PROP_INFO_id, SPA_POD_Id(SPA_PROP_mute), SPA_PROP_INFO_description,
+			SPA_POD_String("Mute"), SPA_PROP_INFO_type, SPA_POD_CHOICE_Bool(false));
+	}
+	return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_PropInfo, SPA_PARAM_PropInfo, SPA_PROP_INFO_id,
+		SPA_POD_Id(SPA_PROP_channelVolumes), SPA_PROP_INFO_description,
+		SPA_POD_String("Channel Volumes"), SPA_PROP_INFO_type,
+		SPA_POD_CHOICE_RANGE_Float(1.0f, 0.0f, VOLUME_MAX), SPA_PROP_INFO_container,
+		SPA_POD_Id(SPA_TYPE_Array));
+}
+
+/* There is one configuration, and it is always in force. */
+static struct spa_pod *build_config(struct backend_group *group, struct spa_pod_builder *b, uint32_t id)
+{
+	uint8_t buffer[512];
+	struct spa_pod_builder inner = SPA_POD_BUILDER_INIT(buffer, sizeof(buffer));
+	struct spa_pod *format = build_format(group, &inner, SPA_PARAM_Format);
+
+	return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_ParamPortConfig, id,
+		SPA_PARAM_PORT_CONFIG_direction, SPA_POD_Id(SPA_DIRECTION_INPUT), SPA_PARAM_PORT_CONFIG_mode,
+		SPA_POD_Id(SPA_PARAM_PORT_CONFIG_MODE_dsp), SPA_PARAM_PORT_CONFIG_monitor,
+		SPA_POD_Bool(group->rt.monitor), SPA_PARAM_PORT_CONFIG_control, SPA_POD_Bool(false),
+		SPA_PARAM_PORT_CONFIG_format, SPA_POD_Pod(format));
+}
+
+/* The param number index of this kind, or NULL behind the last. -1 in ret_error: there is no such kind. */
+static struct spa_pod *build_node_param(
+	struct backend_group *group, struct spa_pod_builder *b, uint32_t id, uint32_t index)
+{
+	struct spa_process_latency_info latency = {.rate = group->latency_frames};
+
+	switch (id) {
+	case SPA_PARAM_EnumFormat:
+		return index == 0 ? build_format(group, b, id) : NULL;
+	case SPA_PARAM_Format:
+		return index == 0 && group->info->has_format ? build_format(group, b, id) : NULL;
+	case SPA_PARAM_PropInfo:
+		return index < 2 ? build_prop_info(b, index) : NULL;
+	case SPA_PARAM_Props:
+		return index == 0 ? build_props(group, b) : NULL;
+	case SPA_PARAM_EnumPortConfig:
+	case SPA_PARAM_PortConfig:
+		return index == 0 ? build_config(group, b, id) : NULL;
+	case SPA_PARAM_ProcessLatency:
+		return index == 0 ? spa_process_latency_build(b, id, &latency) : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static struct spa_pod *build_dsp_format(struct spa_pod_builder *b, uint32_t id)
+{
+	return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_Format, id, SPA_FORMAT_mediaType,
+		SPA_POD_Id(SPA_MEDIA_TYPE_audio), SPA_FORMAT_mediaSubtype, SPA_POD_Id(SPA_MEDIA_SUBTYPE_dsp),
+		SPA_FORMAT_AUDIO_format, SPA_POD_Id(SPA_AUDIO_FORMAT_DSP_F32));
+}
+
+static struct spa_pod *build_port_param(
+	const struct pwnode_port *port, struct spa_pod_builder *b, uint32_t id, uint32_t index)
+{
+	switch (id) {
+	case SPA_PARAM_EnumFormat:
+		return index == 0 ? build_dsp_format(b, id) : NULL;
+	case SPA_PARAM_Format:
+		return index == 0 && port->has_format ? build_dsp_format(b, id) : NULL;
+	case SPA_PARAM_Buffers:
+		return index > 0 ? NULL
+				 : spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_ParamBuffers, id,
+					   SPA_PARAM_BUFFERS_buffers,
+					   SPA_POD_CHOICE_RANGE_Int(2, 1, PWRT_BUFFERS_MAX),
+					   SPA_PARAM_BUFFERS_blocks, SPA_POD_Int(1), SPA_PARAM_BUFFERS_size,
+					   SPA_POD_CHOICE_RANGE_Int(AUDIO_PERIOD_MAX * sizeof(float),
+						   32 * sizeof(float), INT32_MAX),
+					   SPA_PARAM_BUFFERS_stride, SPA_POD_Int(sizeof(float)));
+	case SPA_PARAM_IO:
+		return index > 0 ? NULL
+				 : spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_ParamIO, id, SPA_PARAM_IO_id,
+					   SPA_POD_Id(SPA_IO_Buffers), SPA_PARAM_IO_size,
+					   SPA_POD_Int(sizeof(struct spa_io_buffers)));
+	case SPA_PARAM_Latency:
+		return index < 2 ? spa_latency_build(b, id, &port->latency[index]) : NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* --- spa_node_methods: called by libpipewire, on the control thread but for process --- */
+
+static int node_add_listener(
+	void *object, struct spa_hook *listener, const struct spa_node_events *events, void *data)
+{
+	struct backend_group *group = group_of(object);
+	struct spa_hook_list save;
+
+	spa_hook_list_isolate(&group->hooks, &save, listener, events, data);
+	emit_node(group, true);
+	emit_ports(group);
+	spa_hook_list_join(&group->hooks, &save);
+	return 0;
+}
+
+static int node_set_callbacks(void *object, const struct spa_node_callbacks *callbacks, void *data)
+{
+	group_of(object)->node_callbacks = SPA_CALLBACKS_INIT(callbacks, data);
+	return 0;
+}
+
+static int node_sync(void *object, int seq)
+{
+	spa_node_emit_result(&group_of(object)->hooks, seq, 0, 0, NULL);
+	return 0;
+}
+
+/* One param to whoever asks, if it passes the filter. */
+static bool answer(struct backend_group *group, int seq, struct spa_pod *param, const struct spa_pod *filter,
+	struct spa_result_node_params *result)
+{
+	uint8_t buffer[2048];
+	struct spa_pod_builder b = SPA_POD_BUILDER_INIT(buffer, sizeof(buffer));
+
+	if (spa_pod_filter(&b, &result->param, param, filter) < 0) {
+		return false;
+	}
+	spa_node_emit_result(&group->hooks, seq, 0, SPA_RESULT_TYPE_NODE_PARAMS, result);
+	return true;
+}
+
+static int enum_params(struct backend_group *group, const struct pwnode_port *port, int seq, uint32_t id,
+	uint32_t start, uint32_t num, const struct spa_pod *filter)
+{
+	struct spa_result_node_params result = {.id = id, .next = start};
+	uint32_t count = 0;
+
+	while (count < num) {
+		uint8_t buffer[2048];
+		struct spa_pod_builder b = SPA_POD_BUILDER_INIT(buffer, sizeof(buffer));
+		struct spa_pod *param;
+
+		result.index = result.next++;
+		param = port ? build_port_param(port, &b, id, result.index)
+			     : build_node_param(group, &b, id, result.index);
+		if (!param) {
+			return 0;
+		}
+		count += answer(group, seq, param, filter, &result) ? 1 : 0;
+	}
+	return 0;
+}
+
+static int node_enum_params(
+	void *object, int seq, uint32_t id, uint32_t start, uint32_t num, const struct spa_pod *filter)
+{
+	return enum_params(group_of(object), NULL, seq, id, start, num, filter);
+}
+
+static bool set_volume(float *volume, float value)
+{
+	if (!(value >= 0.0f) || *volume == MIN(value, VOLUME_MAX)) {
+		return false; /* no number, or no news */
+	}
+	*volume = MIN(value, VOLUME_MAX);
+	return true;
+}
+
+static bool set_volumes(struct backend_group *group, const struct spa_pod *pod)
+{
+	float values[SPA_AUDIO_MAX_CHANNELS];
+	uint32_t n = spa_pod_copy_array(pod, SPA_TYPE_Float, values, SPA_AUDIO_MAX_CHANNELS);
+	bool news = false;
+
+	for (uint32_t k = 0; n > 0 && k < AUDIO_CHANNELS; k++) {
+		/* Whoever knows of fewer channels means all the others with the last. */
+		news |= set_volume(&group->volume.volume[k], values[MIN(k, n - 1)]);
+	}
+	return news;
+}
+
+static void set_props(struct backend_group *group, const struct spa_pod *param)
+{
+	const struct spa_pod_prop *prop;
+	bool news = false, mute;
+	float value;
+
+	SPA_POD_OBJECT_FOREACH((const struct spa_pod_object *)param, prop)
+	{
+		switch (prop->key) {
+		case SPA_PROP_mute:
+			if (spa_pod_get_bool(&prop->value, &mute) == 0) {
+				news |= mute != group->volume.mute;
+				group->volume.mute = mute;
+			}
+			break;
+		case SPA_PROP_volume:
+			if (spa_pod_get_float(&prop->value, &value) == 0) {
+				for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+					news |= set_volume(&group->volume.volume[k], value);
+				}
+			}
+			break;
+		case SPA_PROP_channelVolumes:
+			news |= set_volumes(group, &prop->value);
+			break;
+		default:
+			break;
+		}
+	}
+	if (news) {
+		group->volume_news = true;
+		node_param_changed(group, NODE_PROPS);
+		pw_post(group->backend, BACKEND_CHANGED_VOLUME);
+	}
+}
+
+/*
+ * A session manager that sets the configuration waits for ports to come; ours are there already. One is made anew, and
+ * the one for that is one that nothing is linked to. If there is none, its link is made again with it.
+ */
+static void renew_a_port(struct backend_group *group)
+{
+	uint32_t k = AUDIO_CHANNELS - 1;
+
+	while (k > 0 && group->rt.in[k].n_buffers > 0) {
+		k--;
+	}
+	spa_node_emit_port_info(&group->hooks, SPA_DIRECTION_INPUT, k, NULL);
+	group->info->in[k].has_format = false;
+	emit_port(group, SPA_DIRECTION_INPUT, k);
+}
+
+static int node_set_param(void *object, uint32_t id, uint32_t flags, const struct spa_pod *param)
+{
+	struct backend_group *group = group_of(object);
+
+	switch (id) {
+	case SPA_PARAM_Props:
+		if (param && spa_pod_is_object_type(param, SPA_TYPE_OBJECT_Props)) {
+			set_props(group, param);
+		}
+		return 0;
+	case SPA_PARAM_Format:
+		/* There is one format, and it is always in force. */
+		group->info->has_format = param != NULL;
+		/* Who asks for what is not to be read waits in vain. */
+		group->info->params[NODE_FORMAT].flags =
+			param ? SPA_PARAM_INFO_READWRITE : SPA_PARAM_INFO_WRITE;
+		node_param_changed(group, NODE_FORMAT);
+		return 0;
+	case SPA_PARAM_PortConfig:
+		renew_a_port(group);
+		node_param_changed(group, NODE_CONFIG);
+		return 0;
+	case SPA_PARAM_ProcessLatency:
+		return 0; /* ours to say */
+	default:
+		return -ENOENT;
+	}
+}
+
+static int set_position(
+	struct spa_loop *loop, bool async, uint32_t seq, const void *data, size_t size, void *user)
+{
+	struct backend_group *group = user;
+
+	group->rt.position = *(struct spa_io_position *const *)data;
+	return 0;
+}
+
+static int node_set_io(void *object, uint32_t id, void *data, size_t size)
+{
+	struct backend_group *group = group_of(object);
+	struct spa_io_position *position = data && size >= sizeof(*position) ? data : NULL;
+
+	if (id == SPA_IO_Position) {
+		pw_loop_invoke(
+			group->backend->data_loop, set_position, 0, &position, sizeof(position), true, group);
+	}
+	return 0;
+}
+
+static int node_send_command(void *object, const struct spa_command *command)
+{
+	return 0;
+}
+
+static int node_add_port(
+	void *object, enum spa_direction direction, uint32_t port_id, const struct spa_dict *props)
+{
+	return -ENOTSUP;
+}
+
+static int node_remove_port(void *object, enum spa_direction direction, uint32_t port_id)
+{
+	return -ENOTSUP;
+}
+
+static int node_port_enum_params(void *object, int seq, enum spa_direction direction, uint32_t k, uint32_t id,
+	uint32_t start, uint32_t num, const struct spa_pod *filter)
+{
+	struct backend_group *group = group_of(object);
+
+	if (!is_port(group, direction, k)) {
+		return -EINVAL;
+	}
+	return enum_params(group, port_info(group, direction, k), seq, id, start, num, filter);
+}
+
+/*
+ * What the other end of a link says of its latency. A monitor port carries what arrived at the playback port, no
+ * later than it came.
+ */
+static void set_port_latency(
+	struct backend_group *group, enum spa_direction direction, uint32_t k, const struct spa_pod *param)
+{
+	enum spa_direction other =
+		direction == SPA_DIRECTION_INPUT ? SPA_DIRECTION_OUTPUT : SPA_DIRECTION_INPUT;
+	struct spa_latency_info info = SPA_LATENCY_INFO(other);
+
+	if (param && (spa_latency_parse(param, &info) < 0 || info.direction != other)) {
+		return;
+	}
+	if (spa_latency_info_compare(&port_info(group, direction, k)->latency[other], &info) == 0) {
+		return;
+	}
+	port_info(group, direction, k)->latency[other] = info;
+	port_param_changed(group, direction, k, PORT_LATENCY);
+	if (direction == SPA_DIRECTION_INPUT && group->rt.monitor) {
+		group->info->out[k].latency[other] = info;
+		port_param_changed(group, SPA_DIRECTION_OUTPUT, k, PORT_LATENCY);
+	}
+}
+
+static int node_port_set_param(void *object, enum spa_direction direction, uint32_t k, uint32_t id,
+	uint32_t flags, const struct spa_pod *param)
+{
+	struct backend_group *group = group_of(object);
+	struct pwnode_port *port;
+
+	if (!is_port(group, direction, k)) {
+		return -EINVAL;
+	}
+	port = port_info(group, direction, k);
+	if (id == SPA_PARAM_Latency) {
+		set_port_latency(group, direction, k, param);
+		return 0;
+	}
+	if (id != SPA_PARAM_Format) {
+		return -ENOENT;
+	}
+	port->has_format = param != NULL;
+	if (!param) {
+		port_rt(group, direction, k)->n_buffers = 0;
+	}
+	port->params[PORT_FORMAT] = SPA_PARAM_INFO(
+		SPA_PARAM_Format, port->has_format ? SPA_PARAM_INFO_READWRITE : SPA_PARAM_INFO_WRITE);
+	port->params[PORT_BUFFERS] =
+		SPA_PARAM_INFO(SPA_PARAM_Buffers, port->has_format ? SPA_PARAM_INFO_READ : 0);
+	emit_port(group, direction, k);
+	return 0;
+}
+
+static int node_port_use_buffers(void *object, enum spa_direction direction, uint32_t k, uint32_t flags,
+	struct spa_buffer **buffers, uint32_t n_buffers)
+{
+	struct backend_group *group = group_of(object);
+	struct pwrt_port *port;
+
+	if (!is_port(group, direction, k)) {
+		return -EINVAL;
+	}
+	port = port_rt(group, direction, k);
+	if (n_buffers > PWRT_BUFFERS_MAX) {
+		return -ENOSPC;
+	}
+	port->n_buffers = 0;
+	for (uint32_t i = 0; i < n_buffers; i++) {
+		if (buffers[i]->n_datas < 1) {
+			return -EINVAL;
+		}
+		port->buffers[i] = buffers[i];
+	}
+	port->free = n_buffers == 32 ? UINT32_MAX : (1u << n_buffers) - 1;
+	port->n_buffers = n_buffers;
+	return 0;
+}
+
+static int node_port_set_io(
+	void *object, enum spa_direction direction, uint32_t k, uint32_t id, void *data, size_t size)
+{
+	struct backend_group *group = group_of(object);
+
+	if (!is_port(group, direction, k)) {
+		return -EINVAL;
+	}
+	if (id != SPA_IO_Buffers) {
+		return -ENOENT;
+	}
+	port_rt(group, direction, k)->io = data && size >= sizeof(struct spa_io_buffers) ? data : NULL;
+	return 0;
+}
+
+static int node_port_reuse_buffer(void *object, uint32_t k, uint32_t buffer_id)
+{
+	struct backend_group *group = group_of(object);
+
+	if (is_port(group, SPA_DIRECTION_OUTPUT, k) && buffer_id < group->rt.out[k].n_buffers) {
+		group->rt.out[k].free |= 1u << buffer_id;
+	}
+	return 0;
+}
+
+static int node_process(void *object)
+{
+	return pwrt_node_process_rt(&group_of(object)->rt);
+}
+
+static const struct spa_node_methods methods = {
+	SPA_VERSION_NODE_METHODS,
+	.add_listener = node_add_listener,
+	.set_callbacks = node_set_callbacks,
+	.sync = node_sync,
+	.enum_params = node_enum_params,
+	.set_param = node_set_param,
+	.set_io = node_set_io,
+	.send_command = node_send_command,
+	.add_port = node_add_port,
+	.remove_port = node_remove_port,
+	.port_enum_params = node_port_enum_params,
+	.port_set_param = node_port_set_param,
+	.port_use_buffers = node_port_use_buffers,
+	.port_set_io = node_port_set_io,
+	.port_reuse_buffer = node_port_reuse_buffer,
+	.process = node_process,
+};
+
+/* --- what the backend calls --- */
+
+static void init_port(struct pwnode_port *port, struct pw_channel *channel, const char *what, unsigned k)
+{
+	port->params[PORT_ENUM_FORMAT] = SPA_PARAM_INFO(SPA_PARAM_EnumFormat, SPA_PARAM_INFO_READ);
+	port->params[PORT_FORMAT] = SPA_PARAM_INFO(SPA_PARAM_Format, SPA_PARAM_INFO_WRITE);
+	port->params[PORT_BUFFERS] = SPA_PARAM_INFO(SPA_PARAM_Buffers, 0);
+	port->params[PORT_IO] = SPA_PARAM_INFO(SPA_PARAM_IO, SPA_PARAM_INFO_READ);
+	port->params[PORT_LATENCY] = SPA_PARAM_INFO(SPA_PARAM_Latency, SPA_PARAM_INFO_READWRITE);
+	port->latency[SPA_DIRECTION_INPUT] = SPA_LATENCY_INFO(SPA_DIRECTION_INPUT);
+	port->latency[SPA_DIRECTION_OUTPUT] = SPA_LATENCY_INFO(SPA_DIRECTION_OUTPUT);
+	snprintf(channel->name, sizeof(channel->name), "%s_%u", what, k + 1);
+}
+
+int pwnode_init(struct backend_group *group)
+{
+	struct pwnode_info *info = calloc(1, sizeof(*info));
+
+	group->rt.copy =
+		mem_zalloc(CACHELINE_SIZE, (size_t)AUDIO_CHANNELS * AUDIO_PERIOD_MAX * sizeof(float));
+	if (!info || !group->rt.copy) {
+		free(info);
+		return -ENOMEM;
+	}
+	info->params[NODE_ENUM_FORMAT] = SPA_PARAM_INFO(SPA_PARAM_EnumFormat, SPA_PARAM_INFO_READ);
+	info->params[NODE_FORMAT] = SPA_PARAM_INFO(SPA_PARAM_Format, SPA_PARAM_INFO_WRITE);
+	info->params[NODE_PROP_INFO] = SPA_PARAM_INFO(SPA_PARAM_PropInfo, SPA_PARAM_INFO_READ);
+	info->params[NODE_PROPS] = SPA_PARAM_INFO(SPA_PARAM_Props, SPA_PARAM_INFO_READWRITE);
+	info->params[NODE_ENUM_CONFIG] = SPA_PARAM_INFO(SPA_PARAM_EnumPortConfig, SPA_PARAM_INFO_READ);
+	info->params[NODE_CONFIG] = SPA_PARAM_INFO(SPA_PARAM_PortConfig, SPA_PARAM_INFO_READWRITE);
+	info->params[NODE_LATENCY] = SPA_PARAM_INFO(SPA_PARAM_ProcessLatency, SPA_PARAM_INFO_READ);
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		init_port(&info->in[k], &group->in[k], "playback", k);
+		init_port(&info->out[k], &group->out[k], "monitor", k);
+		group->volume.volume[k] = 1.0f;
+	}
+	group->info = info;
+	group->id = SPA_ID_INVALID;
+	group->node.iface = SPA_INTERFACE_INIT(SPA_TYPE_INTERFACE_Node, SPA_VERSION_NODE, &methods, group);
+	spa_hook_list_init(&group->hooks);
+	return 0;
+}
+
+void pwnode_fini(struct backend_group *group)
+{
+	free(group->info);
+	free(group->rt.copy);
+}
+
+static void on_proxy_bound(void *data, uint32_t global_id)
+{
+	struct backend_group *group = data;
+
+	group->id = global_id;
+}
+
+static void on_proxy_destroy(void *data)
+{
+	struct backend_group *group = data;
+
+	spa_hook_remove(&group->proxy_hook);
+	group->proxy = NULL;
+	group->id = SPA_ID_INVALID;
+}
+
+/* The server has taken the node away; without it the device is mute. Seen by the timer, which exports it again. */
+static void on_proxy_removed(void *data)
+{
+	pw_proxy_destroy(((struct backend_group *)data)->proxy);
+}
+
+static const struct pw_proxy_events proxy_events = {
+	PW_VERSION_PROXY_EVENTS,
+	.destroy = on_proxy_destroy,
+	.bound = on_proxy_bound,
+	.removed = on_proxy_removed,
+};
+
+static void positions_text(const struct backend_group *group, char *ret_text, size_t size)
+{
+	size_t at = 0;
+
+	for (unsigned k = 0; k < AUDIO_CHANNELS && at < size; k++) {
+		at += (size_t)snprintf(ret_text + at, size - at, "%s%s", k > 0 ? "," : "",
+			position_name(group->positions[k]));
+	}
+}
+
+int pwnode_export(struct backend_group *group)
+{
+	struct pipewire_backend *p = group->backend;
+	struct pw_properties *props;
+	char positions[128];
+
+	snprintf(group->node_name, sizeof(group->node_name), "%.40s.%.40s", p->client_name, group->name);
+	positions_text(group, positions, sizeof(positions));
+	props = pw_properties_new(PW_KEY_NODE_NAME, group->node_name, PW_KEY_NODE_DESCRIPTION,
+		group->description, PW_KEY_NODE_NICK, group->name, PW_KEY_MEDIA_TYPE, "Audio",
+		PW_KEY_MEDIA_CATEGORY, "Playback", PW_KEY_MEDIA_CLASS, "Audio/Sink", PW_KEY_NODE_GROUP,
+		p->client_name, PW_KEY_NODE_WANT_DRIVER, "true", PW_KEY_NODE_ALWAYS_PROCESS, "true",
+		PW_KEY_NODE_PAUSE_ON_IDLE, "false", "session.suspend-timeout-seconds", "0",
+		PW_KEY_PRIORITY_SESSION, group->preferred ? PRIORITY_PREFERRED : PRIORITY_LOW,
+		PW_KEY_AUDIO_CHANNELS, SPA_STRINGIFY(AUDIO_CHANNELS), "audio.position", positions,
+		PW_KEY_DEVICE_ICON_NAME, "audio-card", "device.api", "ethlink", NULL);
+	if (!props) {
+		return -errno;
+	}
+	group->proxy = pw_core_export(p->core, SPA_TYPE_INTERFACE_Node, &props->dict, &group->node, 0);
+	pw_properties_free(props);
+	if (!group->proxy) {
+		return errno ? -errno : -EIO;
+	}
+	pw_proxy_add_listener(group->proxy, &group->proxy_hook, &proxy_events, group);
+	return 0;
+}
+
+static int forget(struct spa_loop *loop, bool async, uint32_t seq, const void *data, size_t size, void *user)
+{
+	struct backend_group *group = user;
+
+	pwrt_forget_rt(group->rt.rt, &group->rt);
+	group->rt.position = NULL;
+	return 0;
+}
+
+void pwnode_withdraw(struct backend_group *group)
+{
+	if (group->proxy) {
+		pw_proxy_destroy(group->proxy);
+	}
+	if (group->backend->data_loop) {
+		pw_loop_invoke(group->backend->data_loop, forget, 0, NULL, 0, true, group);
+	}
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		group->rt.in[k].n_buffers = 0;
+		group->rt.in[k].io = NULL;
+		group->rt.out[k].n_buffers = 0;
+		group->rt.out[k].io = NULL;
+		group->info->in[k].has_format = false;
+		group->info->out[k].has_format = false;
+	}
+}
+
+void pwnode_update(struct backend_group *group)
+{
+	if (group->proxy) {
+		emit_node(group, true);
+		emit_ports(group);
+	}
+}
+
+void pwnode_set_latency(struct backend_group *group, uint32_t latency_frames)
+{
+	group->latency_frames = latency_frames;
+	for (uint32_t k = 0; k < AUDIO_CHANNELS; k++) {
+		struct spa_latency_info *latency = &group->info->in[k].latency[SPA_DIRECTION_INPUT];
+
+		latency->min_rate = latency_frames;
+		latency->max_rate = latency_frames;
+		if (group->proxy) {
+			port_param_changed(group, SPA_DIRECTION_INPUT, k, PORT_LATENCY);
+		}
+	}
+	if (group->proxy) {
+		node_param_changed(group, NODE_LATENCY);
+	}
+}
+
+void pwnode_set_volume(struct backend_group *group, const struct backend_volume *volume)
+{
+	if (memcmp(group->volume.volume, volume->volume, sizeof(volume->volume)) == 0 &&
+		group->volume.mute == volume->mute) {
+		return;
+	}
+	group->volume = *volume;
+	if (group->proxy) {
+		node_param_changed(group, NODE_PROPS);
+	}
+}
