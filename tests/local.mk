@@ -116,15 +116,18 @@ tests_sim_test_engine_CFLAGS = $(TEST_CFLAGS)
 tests_sim_test_engine_LDADD = libengine.a libbackend.a libnet.a libemubox.a $(DSP_LIBS) libproto.a libbase.a \
 	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(CMOCKA_LIBS) -lpthread -lm
 
-# Preloaded into the daemon by tests/netns/test-rt-trap.sh.
+# Preloaded into the daemon by tests/netns/test-rt-trap.sh and test-jack.sh.
 if WITH_JACK
-noinst_DATA = tests/tools/rt-trap.so
-CLEANFILES += tests/tools/rt-trap.so
-EXTRA_DIST += tests/tools/rt-trap.c
+preload_traps = tests/tools/cancel-trap.so tests/tools/rt-trap.so
+noinst_DATA = $(preload_traps)
+CLEANFILES += $(preload_traps)
+EXTRA_DIST += tests/tools/cancel-trap.c tests/tools/rt-trap.c
+build_trap = $(AM_V_CC)$(MKDIR_P) tests/tools && \
+	$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN_CFLAGS) $(JACK_CFLAGS) -shared -fPIC -o $@
+tests/tools/cancel-trap.so: $(srcdir)/tests/tools/cancel-trap.c
+	$(build_trap) $(srcdir)/tests/tools/cancel-trap.c -ldl -lpthread
 tests/tools/rt-trap.so: $(srcdir)/tests/tools/rt-trap.c
-	$(AM_V_CC)$(MKDIR_P) tests/tools && \
-		$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN_CFLAGS) $(JACK_CFLAGS) -shared -fPIC -o $@ \
-		$(srcdir)/tests/tools/rt-trap.c -ldl
+	$(build_trap) $(srcdir)/tests/tools/rt-trap.c -ldl
 endif
 endif
 

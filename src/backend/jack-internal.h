@@ -3,7 +3,8 @@
  * to the server), jack-ports.c (ports and their metadata), jack-links.c (connections), jack-rt.c (the callback).
  *
  * libjack may hang wherever the server does, so only the worker calls it. The two threads share what is
- * marked "lock"; the lock is never held while libjack works, and RT never takes it.
+ * marked "lock"; the lock is never held while libjack works, and RT never takes it. What libjack's threads
+ * call takes locks with jack_guarded_lock(), and allocates only while it holds one so.
  */
 #ifndef BACKEND_JACK_INTERNAL_H
 #define BACKEND_JACK_INTERNAL_H
@@ -66,6 +67,7 @@ struct jack_backend {
 	_Atomic uint32_t period_frames;
 	char why[JACK_ERROR_MAX]; /* guarded by a lock of its own, in jack.c */
 	_Atomic bool gone;	  /* the server has left: no call may wait for it */
+	_Atomic pid_t gone_tid;	  /* libjack's thread that said so */
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* of the worker */
@@ -93,11 +95,27 @@ struct jack_backend {
 };
 
 /* --- jack.c --- */
+/*
+ * Around what libjack's threads do with a lock. jack_client_close() ends these threads with pthread_cancel(), and
+ * because their cancel type is asynchronous, at whatever instruction they are. A lock that one of them holds then, ours
+ * or that of malloc(), is never given back, and closing itself is the first to wait for it. So nothing may end a thread
+ * from before it takes the lock until it has given it back. Any thread may call them, and inside one another.
+ *
+ * To disable cancellation is not enough: where the signal of a cancellation is already on its way, glibc's handler
+ * (seen with 2.36) looks at the type alone. And to defer it is not enough where libjack sleeps below us.
+ */
+struct jack_guard {
+	int state, type; /* from before */
+};
+void jack_guarded_lock(pthread_mutex_t *lock, struct jack_guard *ret_guard);
+void jack_guarded_unlock(pthread_mutex_t *lock, const struct jack_guard *guard);
+
 void jack_post(struct jack_backend *j, unsigned changes);
 /* Gives the worker something to look at. Any thread but RT; takes the lock. */
 void jack_wake(struct jack_backend *j, unsigned todo);
 /* With the lock held. Makes RT see the groups that have ports; with not even memory for that, none. */
 void jack_set_table(struct jack_backend *j);
+/* Any thread, RT as well: does not wait. */
 void jack_keep_error(const char *text);
 /* Makes the last error the reason that the caller gets to know. */
 void jack_take_error(struct jack_backend *j);

@@ -4,11 +4,15 @@
 #include <jack/thread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RETRY_NS (250 * NSEC_PER_MSEC)
 /* How long a callback may take before nobody waits for its end any more: it has crashed or hangs. */
 #define RT_WAIT_NS (500 * NSEC_PER_MSEC)
+/* The same for libjack's thread after the server's end; not so long that the call after it counts as one that hangs. */
+#define SHUTDOWN_WAIT_NS (2 * NSEC_PER_SEC)
 
 void jack_call_begin(struct jack_backend *j, const char *name)
 {
@@ -103,9 +107,11 @@ static void on_port(jack_port_id_t id, int registered, void *data)
 	const char *name = port ? jack_port_name(port) : NULL;
 
 	if (name) {
-		pthread_mutex_lock(&j->lock);
+		struct jack_guard guard;
+
+		jack_guarded_lock(&j->lock, &guard);
 		jack_links_appeared(j, name);
-		pthread_mutex_unlock(&j->lock);
+		jack_guarded_unlock(&j->lock, &guard);
 	}
 	jack_wake(j, JACK_TODO_PORTS);
 }
@@ -121,6 +127,7 @@ static void on_shutdown(jack_status_t status, const char *reason, void *data)
 
 	jack_keep_error(reason);
 	jack_take_error(j);
+	atomic_store(&j->gone_tid, gettid());
 	atomic_store(&j->gone, true);
 	jack_wake(j, 0);
 }
@@ -133,8 +140,9 @@ static void on_shutdown(jack_status_t status, const char *reason, void *data)
 static void on_latency(jack_latency_callback_mode_t mode, void *data)
 {
 	struct jack_backend *j = data;
+	struct jack_guard guard;
 
-	pthread_mutex_lock(&j->lock);
+	jack_guarded_lock(&j->lock, &guard);
 	for (unsigned i = 0; i < j->n_groups; i++) {
 		struct backend_group *group = j->groups[i];
 		uint32_t frames = atomic_load_explicit(&group->latency_frames, memory_order_relaxed);
@@ -154,7 +162,7 @@ static void on_latency(jack_latency_callback_mode_t mode, void *data)
 			}
 		}
 	}
-	pthread_mutex_unlock(&j->lock);
+	jack_guarded_unlock(&j->lock, &guard);
 }
 
 /* --- joining and leaving --- */
@@ -209,8 +217,25 @@ static int open_client(struct jack_backend *j)
 	return 0;
 }
 
+/*
+ * A server that ends says so first, and then takes its clients away one by one. libjack's thread that is told all that
+ * must not be ended in the middle of it, as closing would: it may hold libjack's own locks, for which closing waits. It
+ * ends by itself when the server has closed its socket.
+ */
+static void wait_for_shutdown(struct jack_backend *j)
+{
+	pid_t tid = atomic_load(&j->gone_tid);
+	int64_t until = now_ns() + SHUTDOWN_WAIT_NS;
+	struct timespec ts = {.tv_nsec = NSEC_PER_MSEC};
+
+	while (atomic_load(&j->gone) && tgkill(getpid(), tid, 0) == 0 && now_ns() < until) {
+		nanosleep(&ts, NULL);
+	}
+}
+
 static void close_client(struct jack_backend *j)
 {
+	wait_for_shutdown(j);
 	jack_links_lost(j);
 	jack_ports_forget(j);
 	jack_call_begin(j, "jack_client_close");

@@ -12,12 +12,45 @@
 static pthread_mutex_t error_lock = PTHREAD_MUTEX_INITIALIZER;
 static char last_error[JACK_ERROR_MAX] = "";
 
-/* libjack prints to stderr by default, again and again while there is no server. */
+static void guard_begin(struct jack_guard *ret_guard)
+{
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &ret_guard->state);
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &ret_guard->type);
+}
+
+/* A cancellation that came meanwhile ends the thread here. */
+static void guard_end(const struct jack_guard *guard)
+{
+	pthread_setcanceltype(guard->type, NULL);
+	pthread_setcancelstate(guard->state, NULL);
+}
+
+void jack_guarded_lock(pthread_mutex_t *lock, struct jack_guard *ret_guard)
+{
+	guard_begin(ret_guard);
+	pthread_mutex_lock(lock);
+}
+
+void jack_guarded_unlock(pthread_mutex_t *lock, const struct jack_guard *guard)
+{
+	pthread_mutex_unlock(lock);
+	guard_end(guard);
+}
+
+/*
+ * libjack prints to stderr by default, again and again while there is no server. It calls this on its realtime thread
+ * as well, which must not wait: a message that comes while another is read or written is lost, and does no harm.
+ */
 void jack_keep_error(const char *text)
 {
-	pthread_mutex_lock(&error_lock);
-	snprintf(last_error, sizeof(last_error), "%s", text);
-	pthread_mutex_unlock(&error_lock);
+	struct jack_guard guard;
+
+	guard_begin(&guard);
+	if (pthread_mutex_trylock(&error_lock) == 0) {
+		snprintf(last_error, sizeof(last_error), "%s", text);
+		pthread_mutex_unlock(&error_lock);
+	}
+	guard_end(&guard);
 }
 
 static void ignore_info(const char *text)
@@ -27,9 +60,11 @@ static void ignore_info(const char *text)
 /* Libjack complains of much that nobody needs to know; what it said last is the reason only right after a failure. */
 void jack_take_error(struct jack_backend *j)
 {
-	pthread_mutex_lock(&error_lock);
+	struct jack_guard guard;
+
+	jack_guarded_lock(&error_lock, &guard);
 	memcpy(j->why, last_error, sizeof(j->why));
-	pthread_mutex_unlock(&error_lock);
+	jack_guarded_unlock(&error_lock, &guard);
 }
 
 static struct jack_backend *jack_of(const struct backend *b)
@@ -57,10 +92,12 @@ void jack_post(struct jack_backend *j, unsigned changes)
 
 void jack_wake(struct jack_backend *j, unsigned todo)
 {
-	pthread_mutex_lock(&j->lock);
+	struct jack_guard guard;
+
+	jack_guarded_lock(&j->lock, &guard);
 	j->todo |= todo;
 	pthread_cond_signal(&j->wake);
-	pthread_mutex_unlock(&j->lock);
+	jack_guarded_unlock(&j->lock, &guard);
 }
 
 void jack_set_table(struct jack_backend *j)

@@ -5,6 +5,8 @@
 # shellcheck source=tests/lib/netns.sh
 . "$(dirname "$0")/../lib/netns.sh"
 
+trap_so=$BUILD/tests/tools/cancel-trap.so
+
 lsp() {
 	jack_lsp -s "$NT_SERVER" "$@" 2> /dev/null
 }
@@ -110,15 +112,31 @@ sent_more() {
 	[ "$(nt_status '.devices[0].frames_sent')" -ge $((before + $1)) ]
 }
 
+trap_value() {
+	jq -r ".$1" "$PROCS_DIR/cancel-trap.json"
+}
+
+# libjack ends its threads at whatever instruction they are: a lock that they hold is never given back. The daemon must
+# have taken locks on them, all guarded.
+locks_guarded() {
+	[ -s "$PROCS_DIR/cancel-trap.json" ] || return 1
+	printf '# locks on threads of libjack: '
+	cat "$PROCS_DIR/cancel-trap.json"
+	[ "$(trap_value closes)" = true ] && [ "$(trap_value checked)" -gt 0 ] && [ "$(trap_value violations)" = 0 ]
+}
+
 server_restarts() {
+	rm -f "$PROCS_DIR/cancel-trap.json"
 	nt_config_stage
-	start || return 1
+	nt_jackd 48000 64 && nt_emu emu --dac 0 || return 1
+	nt_launch env "LD_PRELOAD=$trap_so" "CANCEL_TRAP_REPORT=$PROCS_DIR/cancel-trap.json"
+	procs_until 10 "the daemon to answer" nt_answers && nt_wait_state stage online || return 1
 	procs_stop jackd "$1"
 	nt_wait_state stage stopped || return 1
 	nt_jackd 96000 128 && nt_wait_state stage online && [ "$(lsp | grep -c '^ethlink:stage/playback_[1-8]$')" = 8 ] &&
 		[ "$(nt_status .sample_rate)" = 96000 ] || return 1
 	procs_stop ethlinkd
-	[ "$PROCS_STATUS" -eq 0 ]
+	[ "$PROCS_STATUS" -eq 0 ] && locks_guarded
 }
 
 run_case() {
@@ -127,6 +145,10 @@ run_case() {
 }
 
 nt_begin
+if [ ! -e "$trap_so" ]; then
+	echo "# $trap_so is not built"
+	exit 1
+fi
 nt_check "a device has its ports under its name" ports
 nt_check "flags are those of a sound card" flags
 nt_check "latency ranges are exact, at the ports and beyond" latencies
