@@ -35,6 +35,10 @@ unit_tests = \
 	tests/unit/test-sample \
 	tests/unit/test-scan \
 	tests/unit/test-state
+if WITH_PIPEWIRE
+unit_tests += \
+	tests/unit/test-pw-links
+endif
 check_PROGRAMS += $(unit_tests) tests/tools/state-storm
 TESTS += $(unit_tests) tests/unit/check-includes.sh tests/unit/test-state-kill.sh
 if WITH_JACK
@@ -102,6 +106,9 @@ tests_unit_test_ctl_status_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_L
 
 tests_unit_test_mixer_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_mixer_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+
+tests_unit_test_pw_links_CFLAGS = $(TEST_CFLAGS) $(PIPEWIRE_CFLAGS)
+tests_unit_test_pw_links_LDADD = libbackend.a $(CMOCKA_LIBS)
 
 sim_tests = tests/unit/test-emu-box tests/sim/test-engine
 check_PROGRAMS += $(sim_tests)

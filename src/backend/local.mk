@@ -16,8 +16,12 @@ libbackend_a_SOURCES += \
 endif
 if WITH_PIPEWIRE
 libbackend_a_SOURCES += \
+	src/backend/pipewire-graph.c \
+	src/backend/pipewire-graph.h \
 	src/backend/pipewire-internal.h \
 	src/backend/pipewire-links.c \
+	src/backend/pipewire-make.c \
+	src/backend/pipewire-make.h \
 	src/backend/pipewire-node.c \
 	src/backend/pipewire-rt.c \
 	src/backend/pipewire-rt.h \

@@ -1,6 +1,7 @@
 /*
  * The inside of the PipeWire backend: pipewire.c (the connection to the server and what the daemon calls),
- * pipewire-node.c (one node of the graph), pipewire-links.c (what is linked to what), pipewire-rt.c (the data loop).
+ * pipewire-node.c (one node of the graph), pipewire-links.c (what is linked to what; pipewire-graph.c
+ * has what the registry tells, pipewire-make.c asks for links), pipewire-rt.c (the data loop).
  *
  * All but the data loop runs on the control thread, which nests PipeWire's loop in its own. Nothing here waits for the
  * server.
@@ -19,6 +20,7 @@ struct pwlinks;
 enum pwlink_state {
 	PWLINK_MADE,
 	PWLINK_PENDING, /* to be made when the other port is there */
+	PWLINK_PASSING, /* there, but the session manager's: never made again */
 	PWLINK_LOST,	/* was there a moment ago: perhaps the server is going down */
 };
 
@@ -27,6 +29,7 @@ struct pwlink {
 	struct pwlink *next;
 	enum pwlink_state state;
 	int64_t lost_ns;
+	bool device; /* to a sound card: those come back, by the session manager or when they are plugged in again */
 	char other[]; /* NODE:PORT */
 };
 
