@@ -360,7 +360,7 @@ static bool note(struct pwlinks *links, const struct own_port *own, const struct
 	if (!link && pwlinks_remember(own->channel, other->full, state) >= 0) {
 		link = find_link(own->channel, other->full);
 	}
-	if (link) {
+	if (link && news) {
 		link->state = state;
 		link->device = other->device && own_index(links, other) < 0;
 	}
