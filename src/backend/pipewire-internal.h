@@ -11,7 +11,7 @@
 
 #include "backend/pipewire-rt.h"
 
-#include <pipewire/pipewire.h>
+#include <pipewire/impl.h>
 
 #define PW_NAMES_MAX 96
 
@@ -59,12 +59,14 @@ struct backend_group {
 	struct spa_node node;
 	struct spa_hook_list hooks;
 	struct spa_callbacks node_callbacks;
-	struct pw_proxy *proxy; /* NULL: not in the graph */
+	struct pw_impl_node *impl; /* NULL: none */
+	struct pw_proxy *proxy;	   /* NULL: not in the graph */
 	struct spa_hook proxy_hook;
 	uint32_t id; /* global; SPA_ID_INVALID: not known yet */
 	struct pwnode_info *info;
 	struct backend_volume volume;
-	bool volume_news; /* set in the graph, not yet taken by the daemon */
+	int64_t suspended_ns; /* since then somebody wants it to stand still; 0: nobody */
+	bool volume_news;     /* set in the graph, not yet taken by the daemon */
 };
 
 struct pipewire_backend {
@@ -106,6 +108,8 @@ int pwnode_init(struct backend_group *group);
 void pwnode_fini(struct backend_group *group);
 /* Puts it into the graph of p->core. 0 or -errno. */
 int pwnode_export(struct backend_group *group);
+/* A node that was suspended does not begin again by itself, though it is to run always. */
+void pwnode_resume(struct backend_group *group, int64_t now);
 /* Takes it out; on return the data loop does not look at it any more. */
 void pwnode_withdraw(struct backend_group *group);
 /* Labels, description, monitor ports or positions are others than before. */

@@ -21,6 +21,10 @@
 /* What an output that plays by itself has to beat; sound cards have some 1000. */
 #define PRIORITY_LOW "100"
 #define PRIORITY_PREFERRED "3000"
+/* A session manager suspends a node while it sets it; the server should run it again by itself after so long. */
+#define SUSPENDED_NS (100 * NSEC_PER_MSEC)
+/* And who wants it to stay like that is asked to think again so often. */
+#define RESUME_SPACING_NS NSEC_PER_SEC
 /* Programs offer up to some 11 dB above 0 dB; far more than that is a mistake. */
 #define VOLUME_MAX 16.0f
 
@@ -467,6 +471,11 @@ static int node_set_io(void *object, uint32_t id, void *data, size_t size)
 
 static int node_send_command(void *object, const struct spa_command *command)
 {
+	if (SPA_NODE_COMMAND_ID(command) == SPA_NODE_COMMAND_Suspend) {
+		group_of(object)->suspended_ns = now_ns();
+	} else if (SPA_NODE_COMMAND_ID(command) == SPA_NODE_COMMAND_Start) {
+		group_of(object)->suspended_ns = 0;
+	}
 	return 0;
 }
 
@@ -713,6 +722,7 @@ int pwnode_export(struct backend_group *group)
 	struct pipewire_backend *p = group->backend;
 	struct pw_properties *props;
 	char positions[128];
+	int r;
 
 	snprintf(group->node_name, sizeof(group->node_name), "%.40s.%.40s", p->client_name, group->name);
 	positions_text(group, positions, sizeof(positions));
@@ -727,11 +737,20 @@ int pwnode_export(struct backend_group *group)
 	if (!props) {
 		return -errno;
 	}
-	group->proxy = pw_core_export(p->core, SPA_TYPE_INTERFACE_Node, &props->dict, &group->node, 0);
-	pw_properties_free(props);
-	if (!group->proxy) {
-		return errno ? -errno : -EIO;
+	group->impl = pw_context_create_node(p->context, props, 0);
+	if (!group->impl) {
+		return -errno;
 	}
+	pw_impl_node_set_implementation(group->impl, &group->node);
+	pw_impl_node_set_active(group->impl, true);
+	group->proxy = pw_core_export(p->core, PW_TYPE_INTERFACE_Node, NULL, group->impl, 0);
+	if (!group->proxy) {
+		r = -errno;
+		pw_impl_node_destroy(group->impl);
+		group->impl = NULL;
+		return r < 0 ? r : -EIO;
+	}
+	group->suspended_ns = 0;
 	pw_proxy_add_listener(group->proxy, &group->proxy_hook, &proxy_events, group);
 	return 0;
 }
@@ -745,10 +764,23 @@ static int forget(struct spa_loop *loop, bool async, uint32_t seq, const void *d
 	return 0;
 }
 
+void pwnode_resume(struct backend_group *group, int64_t now)
+{
+	if (group->proxy && group->suspended_ns != 0 && now - group->suspended_ns > SUSPENDED_NS) {
+		group->suspended_ns = now + RESUME_SPACING_NS;
+		pw_impl_node_set_active(group->impl, false);
+		pw_impl_node_set_active(group->impl, true);
+	}
+}
+
 void pwnode_withdraw(struct backend_group *group)
 {
 	if (group->proxy) {
 		pw_proxy_destroy(group->proxy);
+	}
+	if (group->impl) {
+		pw_impl_node_destroy(group->impl);
+		group->impl = NULL;
 	}
 	if (group->backend->data_loop) {
 		pw_loop_invoke(group->backend->data_loop, forget, 0, NULL, 0, true, group);

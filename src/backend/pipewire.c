@@ -186,10 +186,18 @@ static int make_context(struct pipewire_backend *p)
 	return 0;
 }
 
+/* All that are not there yet, or were taken away or suspended. */
 static int export_nodes(struct pipewire_backend *p)
 {
 	for (unsigned i = 0; i < p->n_groups; i++) {
-		int r = p->groups[i]->proxy ? 0 : pwnode_export(p->groups[i]);
+		int r = 0;
+
+		if (p->groups[i]->proxy) {
+			pwnode_resume(p->groups[i], now_ns());
+		} else {
+			pwnode_withdraw(p->groups[i]);
+			r = pwnode_export(p->groups[i]);
+		}
 
 		if (r < 0) {
 			snprintf(p->why, sizeof(p->why), "no node for %s: %s", p->groups[i]->name,
@@ -292,11 +300,13 @@ static void on_timer(void *data, uint64_t expirations)
 			return;
 		}
 		set_timer(p, LOOK_NS, LOOK_NS);
-	} else if (p->state == BACKEND_WAITING) {
+		return;
+	}
+	(void)export_nodes(p);
+	if (p->state == BACKEND_WAITING) {
 		await_cycles(p);
 	} else {
 		pw_post(p, look(p));
-		(void)export_nodes(p);
 	}
 }
 
