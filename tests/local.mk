@@ -16,12 +16,14 @@ EXTRA_DIST += \
 
 if WITH_TESTS
 unit_tests = \
+	tests/unit/test-auto \
 	tests/unit/test-claim \
 	tests/unit/test-conf \
 	tests/unit/test-ctl-levels \
 	tests/unit/test-ctl-meters \
 	tests/unit/test-ctl-status \
 	tests/unit/test-ctl-watch \
+	tests/unit/test-device \
 	tests/unit/test-doctor \
 	tests/unit/test-ethlink \
 	tests/unit/test-hist \
@@ -47,8 +49,15 @@ endif
 
 TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 
+tests_unit_test_auto_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_auto_LDADD = libbackend.a $(CMOCKA_LIBS)
+
 tests_unit_test_claim_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_claim_LDADD = libproto.a $(CMOCKA_LIBS)
+
+tests_unit_test_device_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_device_LDADD = libdaemon.a libbackend.a libengine.a libnet.a $(DSP_LIBS) libproto.a libbase.a \
+	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CMOCKA_LIBS) -lpthread -lm
 
 tests_unit_test_doctor_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_doctor_LDADD = libctl.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lpthread -lm
@@ -110,18 +119,25 @@ tests_unit_test_mixer_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) 
 tests_unit_test_pw_links_CFLAGS = $(TEST_CFLAGS) $(PIPEWIRE_CFLAGS)
 tests_unit_test_pw_links_LDADD = libbackend.a $(CMOCKA_LIBS)
 
-sim_tests = tests/unit/test-emu-box tests/sim/test-engine
+sim_tests = tests/unit/test-emu-box tests/sim/test-engine tests/sim/test-varying
 check_PROGRAMS += $(sim_tests)
 TESTS += $(sim_tests)
 
 tests_unit_test_emu_box_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_emu_box_LDADD = libemubox.a libproto.a libbase.a $(CMOCKA_LIBS) -lm
 
-tests_sim_test_engine_SOURCES = tests/sim/sim.c tests/sim/sim.h tests/sim/test-engine.c
+tests_sim_test_engine_SOURCES = tests/sim/signals.c tests/sim/signals.h tests/sim/sim.c tests/sim/sim.h \
+	tests/sim/test-engine.c
 tests_sim_test_engine_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_test_engine_CFLAGS = $(TEST_CFLAGS)
 tests_sim_test_engine_LDADD = libengine.a libbackend.a libnet.a libemubox.a $(DSP_LIBS) libproto.a libbase.a \
 	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+
+tests_sim_test_varying_SOURCES = tests/sim/signals.c tests/sim/signals.h tests/sim/sim.c tests/sim/sim.h \
+	tests/sim/test-varying.c
+tests_sim_test_varying_CPPFLAGS = $(tests_sim_test_engine_CPPFLAGS)
+tests_sim_test_varying_CFLAGS = $(TEST_CFLAGS)
+tests_sim_test_varying_LDADD = $(tests_sim_test_engine_LDADD)
 
 # Preloaded into the daemon by tests/netns/test-rt-trap.sh and test-jack.sh.
 if WITH_JACK
@@ -130,7 +146,8 @@ noinst_DATA = $(preload_traps)
 CLEANFILES += $(preload_traps)
 EXTRA_DIST += tests/tools/cancel-trap.c tests/tools/rt-trap.c
 build_trap = $(AM_V_CC)$(MKDIR_P) tests/tools && \
-	$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN_CFLAGS) $(JACK_CFLAGS) -shared -fPIC -o $@
+	$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -include config.h $(WARN_CFLAGS) $(JACK_CFLAGS) \
+	$(PIPEWIRE_CFLAGS) -shared -fPIC -o $@
 tests/tools/cancel-trap.so: $(srcdir)/tests/tools/cancel-trap.c
 	$(build_trap) $(srcdir)/tests/tools/cancel-trap.c -ldl -lpthread
 tests/tools/rt-trap.so: $(srcdir)/tests/tools/rt-trap.c

@@ -5,6 +5,10 @@
  *
  * The server's own smoothed time is of no use here: after a change of period it takes seconds to settle.
  *
+ * Where periods vary (audio_cycle.varying), a cycle should begin when the frames of the one before are over. Servers
+ * shift their cycles once in a while, mostly when the period changes, either way. What is more than jitter
+ * and the drift of one clock against another is called lost, or below 0 won.
+ *
  * RT's own; pure.
  */
 #ifndef ENGINE_CLOCK_RT_H
@@ -26,6 +30,16 @@ struct clock {
 	int64_t late_ns;       /* how much later it did; 0 or more */
 	int64_t lost_ns; /* it has become clear that so much time was lost; below 0: that too much was said; mostly 0 */
 	int64_t said_ns; /* what was said to be lost of late, and may turn out to have been too much */
+
+	/* Varying periods. */
+	bool varying;
+	uint64_t rest; /* of frames * 10^9 / rate, so that expectation does not round away */
+	int64_t learn_until_ns;
+	int64_t said_until_ns;	/* no later does said_ns turn out to be anything */
+	int64_t judge_max_ns;	/* the most lateness since judging began */
+	int64_t judge_until_ns; /* no sooner is it over */
+	int64_t jitter_ns;	/* how late cycles are now and then */
+	int64_t drift_ns;	/* by how much expectation has moved without anything being called lost */
 };
 
 /* Once at the beginning of each cycle. RT safe. */

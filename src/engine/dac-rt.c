@@ -1,14 +1,11 @@
 #include "engine/dac-rt.h"
+#include "engine/dac-block-rt.h"
 #include "engine/policy.h"
 
 #include <string.h>
 
-/* Eight gain changes in one frame would stall the box for longer than it can buffer; one takes it 160 µs. */
-#define GAIN_SPACING_NS 1200000
 /* No box holds audio for so long: after a gap like this it has been silent, and is faded in again. */
 #define STANDSTILL_NS (500 * NSEC_PER_MSEC)
-/* So long frames bear the mark after a change of settings: the box has taken them from one of these by then. */
-#define MARK_NS (50 * NSEC_PER_MSEC)
 /* Silence after a fade-out, so that the box's buffer holds silence when nothing comes any more. */
 #define TAIL_BLOCKS 2
 
@@ -20,40 +17,17 @@ static void set_mode_rt(struct dac *dac, enum dac_mode mode)
 	atomic_store_explicit(&dac->report.mode, mode, memory_order_release);
 }
 
-static void publish_gain_rt(struct dac *dac)
-{
-	uint64_t gains = 0;
-
-	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
-		gains |= (uint64_t)dac->header[ETHLINK_OFF_GAIN + i] << (8 * i);
-	}
-	atomic_store_explicit(&dac->report.gain_now, gains, memory_order_relaxed);
-}
-
-/* A channel is heard only while it is to be, and the box lets it through. */
-static float level_wanted_rt(const struct dac *dac, unsigned k)
-{
-	return dac->now->gain[k] == ETHLINK_GAIN_MUTE ||
-			       dac->header[ETHLINK_OFF_GAIN + k] == ETHLINK_GAIN_MUTE
-		       ? 0.0f
-		       : 1.0f;
-}
-
-static bool is_muting_rt(const struct dac *dac)
-{
-	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		if (dac->level[k] != 1.0f || level_wanted_rt(dac, k) != 1.0f) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static uint32_t late_blocks_rt(const struct dac_format *format, const struct clock *clock)
 {
 	int64_t block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / format->rate_hz;
 
 	return (uint32_t)((clock->late_ns + block_ns / 2) / block_ns);
+}
+
+static uint32_t lead_blocks_rt(const struct dac_params *params)
+{
+	return params->format.varying ? MIN(params->lead_blocks, (uint32_t)POLICY_FILL_MAX_BLOCKS)
+				      : params->format.lead_blocks;
 }
 
 static void start_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock)
@@ -62,12 +36,13 @@ static void start_rt(struct dac *dac, const struct audio_cycle *cycle, const str
 	dac->format = dac->now->format;
 	memcpy(dac->header, dac->now->header, sizeof(dac->header));
 	memcpy(dac->header + ETHLINK_OFF_GAIN, dac->now->gain, ETHLINK_CHANNELS);
-	publish_gain_rt(dac);
+	dac_publish_gain_rt(dac);
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		dac->level[k] = level_wanted_rt(dac, k);
+		dac->level[k] = dac_level_wanted_rt(dac, k);
 	}
 	/* A late callback brings the audio late: the cushion is that much smaller, and whole again in the next cycle. */
-	dac->lead = dac->format.lead_blocks - late_blocks_rt(&dac->format, clock);
+	dac->lead = lead_blocks_rt(dac->now) - late_blocks_rt(&dac->format, clock);
+	cushion_start_rt(&dac->cushion, &dac->format, dac->lead, clock->late_ns);
 	dac->n_partial = 0;
 	dac->fade = 0.0f;
 	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
@@ -75,7 +50,9 @@ static void start_rt(struct dac *dac, const struct audio_cycle *cycle, const str
 	dac->gain_changed_ns = cycle->now_ns;
 	dac->shift = 0;
 	dac->owed_ns = 0;
+	dac->expected = true;
 	dac->cycle_ns = cycle->now_ns;
+	dac->cycle_frames = cycle->frames;
 	seam_count_rt(&dac->report.starts, 1);
 	set_mode_rt(dac, DAC_RUNNING);
 }
@@ -112,6 +89,35 @@ static void plan_shift_rt(struct dac *dac, int64_t lost_ns)
 	seam_count_rt(&dac->report.resyncs, 1);
 }
 
+/* Silence is made longer or shorter where nobody hears it; while something plays, only where it has to be. */
+static void plan_balance_rt(struct dac *dac)
+{
+	uint32_t wanted = lead_blocks_rt(dac->now);
+	int32_t blocks = cushion_lacks_rt(&dac->cushion, wanted);
+
+	if (blocks == 0 || dac->shift != 0 || dac->fade != 1.0f || dac->fade_step != 0.0f) {
+		return;
+	}
+	if (cushion_quiet_rt(&dac->cushion)) {
+		if (blocks > 0) {
+			dac->lead += (uint32_t)blocks;
+			cushion_add_rt(&dac->cushion, blocks);
+		}
+		return;
+	}
+	if (!cushion_urgent_rt(&dac->cushion, wanted)) {
+		return;
+	}
+	dac->shift = blocks;
+	if (cushion_dry_rt(&dac->cushion, wanted)) {
+		dac->fade = 0.0f;
+		dac->fade_step = 0.0f;
+	} else {
+		dac->fade_step = -1.0f / (float)dac->now->fade_frames;
+	}
+	seam_count_rt(&dac->report.resyncs, 1);
+}
+
 static bool shift_due_rt(const struct dac *dac)
 {
 	return dac->shift != 0 && dac->fade == 0.0f && dac->fade_step == 0.0f;
@@ -123,6 +129,19 @@ static void end_shift_rt(struct dac *dac)
 	dac->fade_step = 1.0f / (float)dac->now->fade_frames;
 }
 
+/* Faded out: blocks go in at once; where they are to be left out, dac->shift stays. */
+static void shift_rt(struct dac *dac)
+{
+	if (dac->format.varying) {
+		dac->shift = cushion_lacks_rt(&dac->cushion, lead_blocks_rt(dac->now));
+		cushion_add_rt(&dac->cushion, MAX(dac->shift, 0));
+	}
+	if (dac->shift >= 0) {
+		dac->lead += (uint32_t)dac->shift;
+		end_shift_rt(dac);
+	}
+}
+
 static bool faded_out_rt(const struct dac *dac)
 {
 	return dac->mode == DAC_STOPPING && dac->fade == 0.0f && dac->fade_step == 0.0f;
@@ -131,8 +150,11 @@ static bool faded_out_rt(const struct dac *dac)
 /* A cycle in real time, of the rate and size that a stream of this format is made for. */
 static bool fits_rt(const struct dac_format *format, const struct audio_cycle *cycle)
 {
-	return !cycle->freewheel && cycle->rate_hz == format->rate_hz &&
-	       cycle->frames == format->period_frames;
+	if (cycle->freewheel || cycle->rate_hz != format->rate_hz) {
+		return false;
+	}
+	return format->varying ? cycle->varying && cycle->frames <= format->period_frames
+			       : cycle->frames == format->period_frames;
 }
 
 /*
@@ -144,8 +166,9 @@ static uint32_t fade_out_frames_rt(const struct dac *dac, const struct audio_cyc
 {
 	int64_t most = POLICY_FADE_BLOCKS * ETHLINK_BLOCK_FRAMES;
 	int64_t played = (cycle->now_ns - dac->cycle_ns) * dac->format.rate_hz / NSEC_PER_SEC;
-	int64_t standing =
-		(int64_t)dac->format.lead_blocks * ETHLINK_BLOCK_FRAMES + dac->format.period_frames - played;
+	int64_t cushion = dac->format.varying ? cushion_frames_rt(&dac->cushion)
+					      : (int64_t)dac->format.lead_blocks * ETHLINK_BLOCK_FRAMES;
+	int64_t standing = cushion + dac->cycle_frames - played;
 
 	if (dac->expected) {
 		return dac->now->fade_frames;
@@ -170,7 +193,7 @@ static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle, con
 		/* What was sent before must have left the box: the cushion is counted from an empty queue. */
 		if (cycle->now_ns >= MAX(dac->quiet_until_ns, dac->now->not_before_ns) &&
 			clock_settled_rt(clock) &&
-			late_blocks_rt(&dac->now->format, clock) <= dac->now->format.lead_blocks / 2) {
+			late_blocks_rt(&dac->now->format, clock) <= lead_blocks_rt(dac->now) / 2) {
 			start_rt(dac, cycle, clock);
 		}
 	} else if (wanted && dac->mode == DAC_STOPPING && !faded_out_rt(dac)) {
@@ -185,40 +208,66 @@ static void update_mode_rt(struct dac *dac, const struct audio_cycle *cycle, con
 	}
 }
 
-/* The next eight frames of the graph's samples: pointers into the ports, or the scratch block. */
-static void take_block_rt(struct dac *dac, const float *ret_src[ETHLINK_CHANNELS])
+/* Of the next block nothing would be heard. */
+static bool is_block_silent_rt(const struct dac *dac)
 {
 	uint32_t old = dac->n_partial;
-	uint32_t new = ETHLINK_BLOCK_FRAMES - old;
 
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		const float *src = dac->src[k];
-
-		ret_src[k] = src;
-		if (old > 0) {
-			memcpy(dac->scratch[k], dac->partial[k], old * sizeof(float));
-			memcpy(dac->scratch[k] + old, src ? src : silence, new * sizeof(float));
-			ret_src[k] = dac->scratch[k];
+		for (unsigned i = 0; i < old; i++) {
+			if (dac->partial[k][i] != 0.0f) {
+				return false;
+			}
 		}
-		if (src) {
-			dac->src[k] = src + new;
+		for (unsigned i = 0; dac->src[k] && i < ETHLINK_BLOCK_FRAMES - old; i++) {
+			if (dac->src[k][i] != 0.0f) {
+				return false;
+			}
 		}
 	}
-	dac->src_frames -= new;
-	dac->n_partial = 0;
+	return true;
 }
 
-/* Blocks that are not sent, as many as this cycle has and the shift asks for. */
+static void leave_out_block_rt(struct dac *dac)
+{
+	const float *src[ETHLINK_CHANNELS];
+
+	dac_take_block_rt(dac, src);
+	cushion_add_rt(&dac->cushion, -1);
+}
+
+static bool has_block_rt(const struct dac *dac)
+{
+	return dac->n_partial + dac->src_frames >= ETHLINK_BLOCK_FRAMES;
+}
+
+/* Blocks that are not sent, as many as this cycle has and the shift, or a cushion that is too large, asks for. */
 static void leave_out_rt(struct dac *dac)
 {
-	while (dac->shift < 0 && dac->n_partial + dac->src_frames >= ETHLINK_BLOCK_FRAMES) {
-		const float *src[ETHLINK_CHANNELS];
+	int32_t lacks;
 
-		take_block_rt(dac, src);
-		dac->shift++;
+	if (dac->shift < 0 && shift_due_rt(dac)) {
+		while (dac->shift < 0 && has_block_rt(dac)) {
+			leave_out_block_rt(dac);
+			dac->shift++;
+		}
+		if (dac->shift == 0) {
+			end_shift_rt(dac);
+		}
+	} else if (dac->format.varying && dac->shift == 0 && cushion_quiet_rt(&dac->cushion)) {
+		lacks = cushion_lacks_rt(&dac->cushion, lead_blocks_rt(dac->now));
+		for (; lacks < 0 && has_block_rt(dac) && is_block_silent_rt(dac); lacks++) {
+			leave_out_block_rt(dac);
+		}
 	}
-	if (dac->shift == 0) {
-		end_shift_rt(dac);
+}
+
+static void plan_rt(struct dac *dac, const struct clock *clock)
+{
+	if (dac->format.varying) {
+		plan_balance_rt(dac);
+	} else if (clock->lost_ns != 0) {
+		plan_shift_rt(dac, clock->lost_ns);
 	}
 }
 
@@ -236,6 +285,9 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 	if (dac->mode != DAC_IDLE && cycle->now_ns - dac->cycle_ns > STANDSTILL_NS) {
 		dac_abort_rt(dac);
 	}
+	if (dac->mode != DAC_IDLE && dac->format.varying) {
+		cushion_cycle_rt(&dac->cushion, clock, dac->n_partial);
+	}
 	dac->expected = fits_rt(&dac->format, cycle);
 	was_running = dac->mode == DAC_RUNNING;
 	update_mode_rt(dac, cycle, clock);
@@ -244,12 +296,11 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 	}
 	if (dac->mode == DAC_RUNNING) {
 		/* What was lost before its start is nothing to a stream. */
-		if (was_running && clock->lost_ns != 0) {
-			plan_shift_rt(dac, clock->lost_ns);
+		if (was_running) {
+			plan_rt(dac, clock);
 		}
-		if (dac->shift > 0 && shift_due_rt(dac)) {
-			dac->lead += (uint32_t)dac->shift;
-			end_shift_rt(dac);
+		if (shift_due_rt(dac)) {
+			shift_rt(dac);
 		}
 	}
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
@@ -257,109 +308,12 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 		dac->peak[k] = 0.0f;
 	}
 	dac->src_frames = cycle->frames;
-	dac->muting = is_muting_rt(dac);
-	if (dac->mode == DAC_RUNNING && dac->shift < 0 && shift_due_rt(dac)) {
+	dac->scaling = dac_is_scaling_rt(dac);
+	if (dac->mode == DAC_RUNNING) {
 		leave_out_rt(dac);
 	}
 	dac->blocks = dac->lead + (dac->n_partial + dac->src_frames) / ETHLINK_BLOCK_FRAMES;
 	return dac->blocks;
-}
-
-/* The box mutes at once: what was faded out must have left its queue. */
-static bool may_mute_rt(const struct dac *dac, unsigned k, int64_t due_ns)
-{
-	int64_t queue_ns =
-		(int64_t)ETHLINK_DEPTH_MAX * ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / dac->format.rate_hz;
-
-	return dac->level[k] == 0.0f && due_ns - dac->silent_ns[k] >= queue_ns;
-}
-
-/* One channel at a time, and not before the box has had the time for the last one. */
-static void step_gain_rt(struct dac *dac, int64_t due_ns)
-{
-	uint8_t *gain = dac->header + ETHLINK_OFF_GAIN;
-
-	if (due_ns - dac->gain_changed_ns > MARK_NS) {
-		dac->header[ETHLINK_OFF_MARK] = 0;
-	}
-	if (due_ns - dac->gain_changed_ns < GAIN_SPACING_NS ||
-		memcmp(gain, dac->now->gain, ETHLINK_CHANNELS) == 0) {
-		return;
-	}
-	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
-		unsigned k = (dac->gain_channel + i) % ETHLINK_CHANNELS;
-
-		if (gain[k] != dac->now->gain[k] &&
-			(dac->now->gain[k] != ETHLINK_GAIN_MUTE || may_mute_rt(dac, k, due_ns))) {
-			gain[k] = dac->now->gain[k];
-			dac->header[ETHLINK_OFF_MARK] = ETHLINK_MARK;
-			dac->gain_channel = (k + 1) % ETHLINK_CHANNELS;
-			dac->gain_changed_ns = due_ns;
-			publish_gain_rt(dac);
-			return;
-		}
-	}
-}
-
-/* Channels on their way to or from a mute, through a ramp; muted ones are silence. */
-static void mute_block_rt(struct dac *dac, const float *src[ETHLINK_CHANNELS], int64_t due_ns)
-{
-	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		float wanted = level_wanted_rt(dac, k);
-		float step = (wanted > 0.0f ? 1.0f : -1.0f) / (float)dac->now->fade_frames;
-
-		if (dac->level[k] == wanted) {
-			src[k] = wanted > 0.0f ? src[k] : NULL;
-			continue;
-		}
-		for (unsigned i = 0; i < ETHLINK_BLOCK_FRAMES; i++) {
-			dac->level[k] = CLAMP(dac->level[k] + step, 0.0f, 1.0f);
-			dac->scratch[k][i] = src[k] ? src[k][i] * dac->level[k] : 0.0f;
-		}
-		src[k] = dac->scratch[k];
-		dac->silent_ns[k] = due_ns;
-	}
-}
-
-/* The block through the fade, into the scratch block. */
-static void fade_block_rt(struct dac *dac, const float *src[ETHLINK_CHANNELS])
-{
-	float factor[ETHLINK_BLOCK_FRAMES];
-
-	for (unsigned i = 0; i < ETHLINK_BLOCK_FRAMES; i++) {
-		dac->fade = CLAMP(dac->fade + dac->fade_step, 0.0f, 1.0f);
-		factor[i] = dac->fade;
-	}
-	if ((dac->fade_step > 0.0f && dac->fade >= 1.0f) || (dac->fade_step < 0.0f && dac->fade <= 0.0f)) {
-		dac->fade_step = 0.0f;
-	}
-	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		if (!src[k]) {
-			continue;
-		}
-		for (unsigned i = 0; i < ETHLINK_BLOCK_FRAMES; i++) {
-			dac->scratch[k][i] = src[k][i] * factor[i];
-		}
-		src[k] = dac->scratch[k];
-	}
-}
-
-static void audio_block_rt(struct dac *dac, int32_t *audio, int64_t due_ns)
-{
-	const float *src[ETHLINK_CHANNELS];
-
-	take_block_rt(dac, src);
-	if (dac->fade == 0.0f && dac->fade_step == 0.0f) {
-		memset(audio, 0, ETHLINK_AUDIO_LEN);
-		return;
-	}
-	if (dac->fade_step != 0.0f) {
-		fade_block_rt(dac, src);
-	}
-	if (dac->muting) {
-		mute_block_rt(dac, src, due_ns);
-	}
-	dac->kernels->pack(audio, src, ETHLINK_BLOCK_FRAMES, dac->peak);
 }
 
 /* One silent block less to go; what else is in this cycle is not needed, and would pile up in freewheeling. */
@@ -373,11 +327,19 @@ static void shorten_tail_rt(struct dac *dac, bool silent)
 	}
 }
 
+/* So many more blocks (below 0: fewer) went to the box than the graph brought. */
+static void account_rt(struct dac *dac, int32_t blocks)
+{
+	if (dac->mode != DAC_IDLE && dac->format.varying) {
+		cushion_add_rt(&dac->cushion, blocks);
+	}
+}
+
 void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns)
 {
 	int32_t *audio = (int32_t *)(void *)(frame + ETHLINK_OFF_AUDIO);
 
-	step_gain_rt(dac, due_ns);
+	dac_step_gain_rt(dac, due_ns);
 	memcpy(frame, dac->header, ETHLINK_HEADER_LEN);
 	if (dac->lead > 0) {
 		memset(audio, 0, ETHLINK_AUDIO_LEN);
@@ -385,7 +347,7 @@ void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns)
 	} else {
 		bool silent = faded_out_rt(dac);
 
-		audio_block_rt(dac, audio, due_ns);
+		dac_audio_block_rt(dac, audio, due_ns);
 		shorten_tail_rt(dac, silent);
 	}
 	dac->blocks--;
@@ -400,14 +362,39 @@ void dac_drop_rt(struct dac *dac)
 		const float *src[ETHLINK_CHANNELS];
 		bool silent = faded_out_rt(dac);
 
-		take_block_rt(dac, src);
+		dac_take_block_rt(dac, src);
 		if (dac->fade_step != 0.0f) {
-			fade_block_rt(dac, src);
+			dac_fade_block_rt(dac, src);
 		}
 		shorten_tail_rt(dac, silent);
 	}
 	dac->blocks--;
 	dac->full++;
+	account_rt(dac, -1);
+}
+
+void dac_refused_rt(struct dac *dac, uint32_t frames)
+{
+	seam_count_rt(&dac->report.drops_interface, frames);
+	account_rt(dac, -(int32_t)frames);
+}
+
+static void report_cushion_rt(struct dac *dac, uint32_t frames)
+{
+	if (dac->format.varying) {
+		atomic_store_explicit(&dac->report.cushion_frames, frames, memory_order_relaxed);
+	}
+}
+
+/* All that was sent in this cycle was 0. */
+static bool is_silent_rt(const struct dac *dac)
+{
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		if (dac->peak[k] != 0.0f) {
+			return false;
+		}
+	}
+	return true;
 }
 
 static void report_peaks_rt(struct dac *dac)
@@ -442,6 +429,7 @@ void dac_abort_rt(struct dac *dac)
 		dac->n_partial = 0;
 		dac->blocks = 0;
 		set_quiet_rt(dac);
+		report_cushion_rt(dac, 0);
 		set_mode_rt(dac, DAC_IDLE);
 	}
 }
@@ -452,10 +440,16 @@ void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle)
 		return;
 	}
 	dac->cycle_ns = cycle->now_ns;
+	dac->cycle_frames = cycle->frames;
+	if (dac->format.varying) {
+		cushion_heard_rt(&dac->cushion, cycle->frames, is_silent_rt(dac));
+		report_cushion_rt(dac, cushion_frames_rt(&dac->cushion));
+	}
 	if (faded_out_rt(dac)) {
 		dac->n_partial = 0;
 		if (dac->tail == 0) {
 			set_quiet_rt(dac);
+			report_cushion_rt(dac, 0);
 			set_mode_rt(dac, DAC_IDLE);
 		}
 	} else if (dac->src_frames > 0) {

@@ -10,6 +10,7 @@
 
 #include "dsp/sample.h"
 #include "engine/clock-rt.h"
+#include "engine/cushion-rt.h"
 #include "engine/seam.h"
 
 struct dac {
@@ -24,18 +25,19 @@ struct dac {
 	struct audio_group *group;	    /* this cycle's buffers; NULL: not in this cycle */
 	const float *src[ETHLINK_CHANNELS]; /* this cycle's samples not yet sent */
 	uint32_t src_frames;
-	uint32_t lead;	 /* blocks of silence still to go ahead */
-	int32_t shift;	 /* blocks of silence to insert, or (below 0) to leave out, once faded out */
-	int64_t owed_ns; /* what the cushion lacks (or, below 0, has too much) besides */
-	uint32_t tail;	 /* blocks of silence still to go after a fade-out */
-	uint32_t blocks; /* blocks still to make in this cycle */
-	bool in_plan;	 /* on a wire that can send, in this cycle */
-	bool expected;	 /* this cycle is of the kind that the params were made for */
-	float fade;	 /* factor of the last sample, 0..1 */
-	float fade_step; /* a sample; 0: no fade under way */
-	float level[ETHLINK_CHANNELS];	     /* factor of each channel's last sample, 0..1: mutes */
+	uint32_t lead;		/* blocks of silence still to go ahead */
+	int32_t shift;		/* blocks of silence to insert, or (below 0) to leave out, once faded out */
+	int64_t owed_ns;	/* what the cushion lacks (or, below 0, has too much) besides */
+	struct cushion cushion; /* varying formats */
+	uint32_t tail;		/* blocks of silence still to go after a fade-out */
+	uint32_t blocks;	/* blocks still to make in this cycle */
+	bool in_plan;		/* on a wire that can send, in this cycle */
+	bool expected;		/* this cycle is of the kind that the params were made for */
+	float fade;		/* factor of the last sample, 0..1 */
+	float fade_step;	/* a sample; 0: no fade under way */
+	float level[ETHLINK_CHANNELS]; /* factor of each channel's last sample, 0..1: volumes and mutes */
 	int64_t silent_ns[ETHLINK_CHANNELS]; /* since when that has been 0 */
-	bool muting;			     /* a channel is muted, or on its way there or back */
+	bool scaling;			     /* a channel's factor is not 1, or is about to be another */
 	int64_t gain_changed_ns;
 	uint32_t gain_channel; /* where to look next for a gain to change */
 	uint32_t sent;	       /* frames in this cycle */
@@ -43,6 +45,7 @@ struct dac {
 	enum dac_mode mode;
 	uint32_t n_partial;	/* frames that wait for a whole block */
 	int64_t cycle_ns;	/* when the last cycle was made */
+	uint32_t cycle_frames;	/* its length */
 	int64_t quiet_until_ns; /* no start before the box has played what was sent */
 	float peak[ETHLINK_CHANNELS];
 	float partial[ETHLINK_CHANNELS][ETHLINK_BLOCK_FRAMES];
@@ -57,6 +60,8 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns);
 /* The next frame has no slot: it is passed over and counted. */
 void dac_drop_rt(struct dac *dac);
+/* So many frames were refused by the interface. */
+void dac_refused_rt(struct dac *dac, uint32_t frames);
 /* Its wire is gone, or the server is: nothing can be faded any more. The next start is a start from silence. */
 void dac_abort_rt(struct dac *dac);
 void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle);

@@ -9,8 +9,9 @@
 /* Rows that a pacer releases together: about a millisecond's worth. */
 #define CHUNK_PER_SEC 1000
 
-/* Writes the next frame of one DAC into the ring. */
-static void frame_rt(const struct wire_plan *wire, struct dac *dac, unsigned owner, int64_t due_ns)
+/* Writes the next frame of one DAC into the ring; later: the pacer marks it for the kernel. */
+static void frame_rt(
+	const struct wire_plan *wire, struct dac *dac, unsigned owner, int64_t due_ns, bool later)
 {
 	uint8_t *frame = pktring_tx_next_rt(wire->ring);
 
@@ -19,7 +20,7 @@ static void frame_rt(const struct wire_plan *wire, struct dac *dac, unsigned own
 		return;
 	}
 	dac_frame_rt(dac, frame, due_ns);
-	if (wire->pacer) {
+	if (later) {
 		pktring_tx_fill_rt(wire->ring, ETHLINK_FRAME_LEN, (uint8_t)owner);
 	} else {
 		pktring_tx_commit_rt(wire->ring, ETHLINK_FRAME_LEN, (uint8_t)owner);
@@ -27,7 +28,7 @@ static void frame_rt(const struct wire_plan *wire, struct dac *dac, unsigned own
 }
 
 /* Silence that goes ahead, of all DACs that begin in this cycle. Returns the number of slots used. */
-static uint32_t lead_rt(const struct wire_plan *wire, int64_t due_ns)
+static uint32_t lead_rt(const struct wire_plan *wire, int64_t due_ns, bool later)
 {
 	uint32_t slots = 0;
 	bool more = true;
@@ -41,7 +42,7 @@ static uint32_t lead_rt(const struct wire_plan *wire, int64_t due_ns)
 			if (dac->blocks == 0 || dac->lead == 0) {
 				continue;
 			}
-			frame_rt(wire, dac, i, due_ns);
+			frame_rt(wire, dac, i, due_ns, later);
 			slots += dac->sent - sent;
 			more = true;
 		}
@@ -50,7 +51,7 @@ static uint32_t lead_rt(const struct wire_plan *wire, int64_t due_ns)
 }
 
 /* One block of each DAC that has one left. A box gets its blocks as far apart as the others' allow. */
-static uint32_t row_rt(const struct wire_plan *wire, int64_t due_ns)
+static uint32_t row_rt(const struct wire_plan *wire, int64_t due_ns, bool later)
 {
 	uint32_t slots = 0;
 
@@ -59,7 +60,7 @@ static uint32_t row_rt(const struct wire_plan *wire, int64_t due_ns)
 		uint32_t sent = dac->sent;
 
 		if (dac->blocks > 0) {
-			frame_rt(wire, dac, i, due_ns);
+			frame_rt(wire, dac, i, due_ns, later);
 			slots += dac->sent - sent;
 		}
 	}
@@ -93,7 +94,7 @@ static void fill_paced_rest_rt(const struct wire_plan *wire, const struct audio_
 	block_ns = ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / rate_hz;
 	for (uint32_t row = 0; row < rows; row++) {
 		int64_t due = MAX(wire->pacer->last_due_ns, cycle->now_ns) + block_ns;
-		uint32_t slots = row_rt(wire, due);
+		uint32_t slots = row_rt(wire, due, true);
 
 		if (slots > 0) {
 			pacer_schedule_rt(wire->pacer, slots, due);
@@ -106,7 +107,7 @@ static void fill_paced_rt(
 	const struct wire_plan *wire, const struct audio_cycle *cycle, const struct clock *clock)
 {
 	uint32_t chunk_rows = MAX(cycle->rate_hz / ETHLINK_BLOCK_FRAMES / CHUNK_PER_SEC, 1u);
-	uint32_t slots = lead_rt(wire, cycle->now_ns);
+	uint32_t slots = lead_rt(wire, cycle->now_ns, true);
 	int64_t cushion_ns = (int64_t)(POLICY_FILL_MAX_BLOCKS - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES *
 			     NSEC_PER_SEC / cycle->rate_hz;
 	/* Later than the cushion lasts, the box has run dry: it cannot take all that is overdue at once. */
@@ -124,7 +125,7 @@ static void fill_paced_rt(
 			due = begin + (int64_t)(next - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES *
 					      NSEC_PER_SEC / cycle->rate_hz;
 		}
-		slots += row_rt(wire, due);
+		slots += row_rt(wire, due, true);
 	}
 	if (slots > 0) {
 		pacer_schedule_rt(wire->pacer, slots, due);
@@ -141,6 +142,16 @@ static bool all_expected_rt(const struct wire_plan *wire)
 	return true;
 }
 
+static bool all_varying_rt(const struct wire_plan *wire)
+{
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		if (wire->dacs[i]->blocks > 0 && !wire->dacs[i]->format.varying) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void discard_rt(const struct wire_plan *wire)
 {
 	uint32_t drops[PKTRING_OWNERS];
@@ -151,7 +162,7 @@ static void discard_rt(const struct wire_plan *wire)
 	}
 	for (unsigned i = 0; i < wire->n_dacs; i++) {
 		if (drops[i]) {
-			seam_count_rt(&wire->dacs[i]->report.drops_interface, drops[i]);
+			dac_refused_rt(wire->dacs[i], drops[i]);
 		}
 	}
 }
@@ -173,6 +184,57 @@ static void kick_rt(struct engine *engine, const struct wire_plan *wire, const s
 	discard_rt(wire);
 }
 
+/* How far a cycle's blocks may be ahead of what the boxes play: as far as the fullest of them allows. */
+static int32_t burst_rt(const struct wire_plan *wire)
+{
+	int32_t burst = (int32_t)MIN(wire->burst_blocks, (unsigned)POLICY_FILL_MAX_BLOCKS);
+
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		if (wire->dacs[i]->blocks > 0) {
+			burst = MIN(burst, cushion_room_rt(&wire->dacs[i]->cushion));
+		}
+	}
+	return burst;
+}
+
+/*
+ * Varying periods, paced. What the boxes take at once goes by our own kick, so that short periods never wait for
+ * the pacer's thread; behind what still waits there, all goes by the pacer.
+ */
+static void send_varying_rt(
+	struct engine *engine, const struct wire_plan *wire, const struct audio_cycle *cycle)
+{
+	const struct clock *clock = &engine->clock;
+	uint32_t chunk_rows = MAX(cycle->rate_hz / ETHLINK_BLOCK_FRAMES / CHUNK_PER_SEC, 1u);
+	int64_t late_frames = clock->late_ns * cycle->rate_hz / NSEC_PER_SEC;
+	int32_t burst = burst_rt(wire);
+	int32_t at_once = burst + (int32_t)(late_frames / ETHLINK_BLOCK_FRAMES);
+	bool later = !pacer_idle_rt(wire->pacer);
+	uint32_t slots = lead_rt(wire, cycle->now_ns, later);
+	uint32_t rows = rows_rt(wire), row = 0;
+
+	for (; row < rows && (int32_t)row < at_once; row++) {
+		slots += row_rt(wire, cycle->now_ns, later);
+	}
+	if (!later && (slots > 0 || row > 0)) {
+		kick_rt(engine, wire, cycle);
+	} else if (slots > 0) {
+		pacer_schedule_rt(wire->pacer, slots, cycle->now_ns);
+	}
+	while (row < rows) {
+		uint32_t end = MIN(row + chunk_rows, rows);
+		int64_t due = clock->expect_ns +
+			      ((int64_t)end - burst) * ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
+
+		for (slots = 0; row < end; row++) {
+			slots += row_rt(wire, due, true);
+		}
+		if (slots > 0) {
+			pacer_schedule_rt(wire->pacer, slots, due);
+		}
+	}
+}
+
 /* What the pacer's thread could not send since the last cycle. */
 static void take_pacer_drops_rt(const struct wire_plan *wire)
 {
@@ -180,8 +242,8 @@ static void take_pacer_drops_rt(const struct wire_plan *wire)
 		_Atomic uint32_t *drops = &wire->pacer->drops[i];
 
 		if (atomic_load_explicit(drops, memory_order_relaxed)) {
-			seam_count_rt(&wire->dacs[i]->report.drops_interface,
-				atomic_exchange_explicit(drops, 0, memory_order_relaxed));
+			dac_refused_rt(
+				wire->dacs[i], atomic_exchange_explicit(drops, 0, memory_order_relaxed));
 		}
 	}
 }
@@ -197,13 +259,15 @@ static void wire_rt(struct engine *engine, const struct wire_plan *wire, const s
 	if (wire->pacer) {
 		take_pacer_drops_rt(wire);
 	}
-	if (total > 0 && wire->pacer && all_expected_rt(wire)) {
+	if (total > 0 && wire->pacer && all_expected_rt(wire) && all_varying_rt(wire)) {
+		send_varying_rt(engine, wire, cycle);
+	} else if (total > 0 && wire->pacer && all_expected_rt(wire)) {
 		fill_paced_rt(wire, cycle, &engine->clock);
 	} else if (total > 0 && wire->pacer) {
 		fill_paced_rest_rt(wire, cycle);
 	} else if (total > 0) {
-		lead_rt(wire, cycle->now_ns);
-		while (row_rt(wire, cycle->now_ns) > 0 || rows_rt(wire) > 0) {
+		lead_rt(wire, cycle->now_ns, false);
+		while (row_rt(wire, cycle->now_ns, false) > 0 || rows_rt(wire) > 0) {
 		}
 		kick_rt(engine, wire, cycle);
 	}
@@ -248,8 +312,10 @@ void engine_process_rt(void *data, const struct audio_cycle *cycle)
 	uint64_t epoch = atomic_load_explicit(&engine->seam.epoch, memory_order_acquire);
 	const struct engine_plan *plan = atomic_load_explicit(&engine->seam.plan, memory_order_acquire);
 
-	count_gap_rt(engine, cycle);
-	clock_update_rt(&engine->clock, cycle);
+	if (!cycle->more) {
+		count_gap_rt(engine, cycle);
+		clock_update_rt(&engine->clock, cycle);
+	}
 	for (unsigned i = 0; i < cycle->n_groups; i++) {
 		struct dac *dac = cycle->groups[i]->owner;
 

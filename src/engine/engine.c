@@ -314,6 +314,10 @@ int engine_dac_set_params(struct engine *engine, struct dac *dac, const struct d
 	}
 	*copy = *params;
 	copy->fade_frames = MAX(copy->fade_frames, 1u);
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		/* Not a number is 0, too. */
+		copy->volume[k] = copy->volume[k] > 0.0f ? MIN(copy->volume[k], 1.0f) : 0.0f;
+	}
 	old = atomic_exchange_explicit(&dac->params, copy, memory_order_acq_rel);
 	next_epoch(engine);
 	retire(engine, free, old);

@@ -2,6 +2,10 @@ noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
 	src/engine/clock-rt.c \
 	src/engine/clock-rt.h \
+	src/engine/cushion-rt.c \
+	src/engine/cushion-rt.h \
+	src/engine/dac-block-rt.c \
+	src/engine/dac-block-rt.h \
 	src/engine/dac-rt.c \
 	src/engine/dac-rt.h \
 	src/engine/engine-rt.c \

@@ -6,12 +6,12 @@
 
 void pacer_schedule_rt(struct pacer *p, uint32_t n, int64_t due_ns)
 {
-	struct pacer_chunk chunk = {.due_ns = due_ns, .slots = n};
+	struct pacer_chunk chunk = {.due_ns = due_ns, .slots = p->held + n};
 
-	/* The queue holds more chunks than two of the longest periods have rows. */
-	(void)spsc_push(&p->queue, &chunk);
 	p->last_due_ns = due_ns;
 	atomic_fetch_add_explicit(&p->scheduled, n, memory_order_relaxed);
+	/* The queue holds more chunks than two of the longest periods have rows; many short ones may fill it. */
+	p->held = spsc_push(&p->queue, &chunk) ? 0 : chunk.slots;
 }
 
 static void kick_rt(struct pacer *p)
@@ -50,6 +50,10 @@ int64_t pacer_run_rt(struct pacer *p, int64_t now_ns)
 	}
 	if (marked > 0 || p->failed) {
 		kick_rt(p);
+	}
+	if (!p->failed) {
+		atomic_store_explicit(&p->kicked, atomic_load_explicit(&p->released, memory_order_relaxed),
+			memory_order_release);
 	}
 	return p->next.slots > 0 ? p->next.due_ns : INT64_MAX;
 }

@@ -25,6 +25,9 @@ struct pacer {
 	_Atomic uint64_t
 		scheduled; /* slots handed over by RT, and marked by the pacer: equal when none waits */
 	_Atomic uint64_t released;
+	/* The same once a kick has taken them: until then the pacer's thread may be in the kernel, or will be again. */
+	_Atomic uint64_t kicked;
+	uint32_t held; /* RT's: slots for which the queue had no room, part of the next chunk */
 	_Atomic bool stop;
 	bool started;
 	pthread_t thread;
@@ -32,5 +35,16 @@ struct pacer {
 	_Atomic uint32_t drops[PKTRING_OWNERS]; /* frames discarded after a failed kick, by owner */
 	struct pacer_chunk chunks[PACER_CHUNKS];
 };
+
+/*
+ * RT: nothing waits, and the pacer's thread does not touch the ring before the next pacer_schedule_rt(): until then
+ * marking and kicking are RT's. RT safe.
+ */
+static inline bool pacer_idle_rt(const struct pacer *p)
+{
+	uint64_t kicked = atomic_load_explicit(&p->kicked, memory_order_acquire);
+
+	return kicked == atomic_load_explicit(&p->scheduled, memory_order_relaxed);
+}
 
 #endif

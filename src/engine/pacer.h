@@ -3,6 +3,8 @@
  * and more brings as many or more at once. RT then only fills the ring and writes down when each row of
  * blocks is due; a thread of the pacer's own marks and kicks them.
  *
+ * Where periods vary, RT marks and kicks by itself while pacer_idle_rt() (pacer-rt.h) says that nothing waits.
+ *
  * Ownership: control makes and frees it; it must be out of the plan, and RT past it, before it is freed.
  */
 #ifndef ENGINE_PACER_H

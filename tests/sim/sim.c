@@ -79,10 +79,23 @@ static void add_box(struct sim *sim, unsigned i, double ppm)
 	backend_null_set_buffers(sb->group, (const float *const *)sb->in, NULL);
 }
 
+/* The null server's cycles are of one length; here they are made others, and watched. */
+static void process_rt(void *data, const struct audio_cycle *cycle)
+{
+	struct sim *sim = data;
+	struct audio_cycle seen = *cycle;
+	uint64_t kicks = engine_get_report(sim->engine)->kicks;
+
+	seen.varying = sim->varying;
+	engine_process_rt(sim->engine, &seen);
+	kicks = engine_get_report(sim->engine)->kicks - kicks;
+	sim->kicks_max = MAX(sim->kicks_max, (unsigned)kicks);
+}
+
 struct sim *sim_new(unsigned n_boxes, uint32_t rate_hz, uint32_t period, const double *ppm)
 {
 	struct sim *sim = calloc(1, sizeof(*sim));
-	struct backend_callbacks callbacks = {.process_rt = engine_process_rt};
+	struct backend_callbacks callbacks = {.process_rt = process_rt, .data = sim};
 
 	sim->n_boxes = n_boxes;
 	sim->rate_hz = rate_hz;
@@ -90,7 +103,6 @@ struct sim *sim_new(unsigned n_boxes, uint32_t rate_hz, uint32_t period, const d
 	sim->now_ns = sim->origin_ns = NSEC_PER_SEC;
 	sim->last_box = UINT32_MAX;
 	check(engine_new(sample_kernels_best(), &sim->engine) == 0, "engine_new");
-	callbacks.data = sim->engine;
 	check(backend_null_new(rate_hz, period, &callbacks, &sim->backend) == 0, "backend_null_new");
 	check(engine_wire_new(sim->engine, &sim->wire) == 0, "engine_wire_new");
 	for (unsigned i = 0; i < n_boxes; i++) {
@@ -136,6 +148,12 @@ void sim_set_format_now(struct sim *sim, uint32_t rate_hz, uint32_t period)
 	sim->origin_ns = sim->now_ns + NSEC_PER_MSEC;
 }
 
+void sim_set_length(struct sim *sim, uint32_t frames)
+{
+	sim->period = frames;
+	backend_null_set_format(sim->backend, sim->rate_hz, frames);
+}
+
 void sim_run_dac(struct sim *sim, struct sim_box *sb, bool run)
 {
 	sb->params.run = run;
@@ -152,9 +170,33 @@ static void announce(struct sim *sim, struct sim_box *sb)
 	sb->params.not_before_ns = sim->now_ns + 50 * NSEC_PER_MSEC;
 }
 
+static void make_policy(struct sim *sim, int latency_frames)
+{
+	if (sim->varying) {
+		/* No server announces so short a period, though a cycle may be as short. */
+		check(policy_make_varying(MAX(sim->period, (uint32_t)AUDIO_PERIOD_MIN), sim->rate_hz,
+			      latency_frames, &sim->policy) == 0,
+			"policy_make_varying");
+	} else {
+		check(policy_make(sim->period, sim->rate_hz, latency_frames, &sim->policy) == 0,
+			"policy_make");
+	}
+	sim->followed = sim->period;
+}
+
+static void set_format(struct sim *sim, struct dac_params *params)
+{
+	params->format.rate_hz = sim->rate_hz;
+	params->format.varying = sim->varying;
+	params->format.period_frames = sim->varying ? policy_longest(sim->period) : sim->period;
+	params->format.lead_blocks = sim->varying ? 0 : sim->policy.lead_blocks;
+	params->format.paced = sim->policy.paced;
+	params->lead_blocks = sim->policy.lead_blocks;
+}
+
 void sim_configure(struct sim *sim, int latency_frames, bool run)
 {
-	check(policy_make(sim->period, sim->rate_hz, latency_frames, &sim->policy) == 0, "policy_make");
+	make_policy(sim, latency_frames);
 	check(pktring_open_mem(sim->policy.slots * sim->n_boxes, 16, sink, sim, &sim->ring) == 0,
 		"pktring_open_mem");
 	check(engine_wire_set_ring(
@@ -170,15 +212,15 @@ void sim_configure(struct sim *sim, int latency_frames, bool run)
 
 		ethlink_mac(ETHLINK_DAC8, (uint16_t)i, mac);
 		memset(settings.gain, 56, sizeof(settings.gain));
-		sb->params.format.rate_hz = sim->rate_hz;
-		sb->params.format.period_frames = sim->period;
-		sb->params.format.lead_blocks = sim->policy.lead_blocks;
-		sb->params.format.paced = sim->policy.paced;
+		set_format(sim, &sb->params);
 		sb->params.fade_frames = sim->rate_hz / 100;
 		check(ethlink_encode_header(sb->params.header, ETHLINK_HEADER_LEN, ETHLINK_DAC8, mac,
 			      host_mac, &settings) == 0,
 			"ethlink_encode_header");
 		memcpy(sb->params.gain, settings.gain, sizeof(settings.gain));
+		for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+			sb->params.volume[k] = 1.0f;
+		}
 		announce(sim, sb);
 		sim_run_dac(sim, sb, run);
 	}
@@ -195,20 +237,33 @@ void sim_swap_ring(struct sim *sim)
 
 void sim_reconfigure(struct sim *sim, int latency_frames)
 {
-	check(policy_make(sim->period, sim->rate_hz, latency_frames, &sim->policy) == 0, "policy_make");
+	make_policy(sim, latency_frames);
+	check(engine_wire_set_burst(sim->wire, sim->policy.burst_blocks) == 0, "engine_wire_set_burst");
 	for (unsigned i = 0; i < sim->n_boxes; i++) {
-		struct sim_box *sb = &sim->boxes[i];
+		set_format(sim, &sim->boxes[i].params);
+		sim_run_dac(sim, &sim->boxes[i], true);
+	}
+}
 
-		sb->params.format.period_frames = sim->period;
-		sb->params.format.lead_blocks = sim->policy.lead_blocks;
-		sb->params.format.paced = sim->policy.paced;
-		sim_run_dac(sim, sb, true);
+/* As often as its thread would: when something is due, and once a millisecond. */
+static void poll_pacer(struct sim *sim, int64_t until_ns)
+{
+	while (sim->pacer_ns <= until_ns) {
+		int64_t due;
+
+		sim->now_ns = MAX(sim->now_ns, sim->pacer_ns);
+		due = engine_wire_run_pacer(sim->wire, sim->now_ns);
+		sim->pacer_ns = MIN(due, sim->now_ns + NSEC_PER_MSEC);
 	}
 }
 
 static void run_pacer(struct sim *sim, int64_t until_ns)
 {
-	for (;;) {
+	if (sim->pacer_polls && !sim->pacer_hangs) {
+		poll_pacer(sim, until_ns);
+		return;
+	}
+	while (!sim->pacer_hangs) {
 		int64_t due = engine_wire_run_pacer(sim->wire, sim->now_ns);
 
 		if (due > until_ns) {
@@ -218,13 +273,36 @@ static void run_pacer(struct sim *sim, int64_t until_ns)
 	}
 }
 
+int64_t sim_next_ns(const struct sim *sim)
+{
+	return sim->origin_ns + (int64_t)((__int128)sim->cycle_frames * NSEC_PER_SEC / sim->rate_hz);
+}
+
+void sim_advance(struct sim *sim, int64_t t_ns)
+{
+	run_pacer(sim, t_ns);
+	sim->now_ns = MAX(sim->now_ns, t_ns);
+}
+
+static void follow(struct sim *sim)
+{
+	if (!sim->follow || sim->now_ns < sim->follow_ns) {
+		return;
+	}
+	sim->follow_ns = sim->now_ns + 50 * NSEC_PER_MSEC;
+	if (sim->period != sim->followed) {
+		sim_reconfigure(sim, POLICY_LATENCY_AUTO);
+	}
+}
+
 void sim_cycle(struct sim *sim)
 {
-	int64_t start = sim->origin_ns + (int64_t)((__int128)sim->cycle_frames * NSEC_PER_SEC / sim->rate_hz);
-
-	run_pacer(sim, start + sim->late_ns);
-	sim->now_ns = MAX(start + sim->late_ns, sim->now_ns);
+	if (sim->plan) {
+		sim->plan(sim);
+	}
+	sim_advance(sim, sim_next_ns(sim) + sim->late_ns);
 	sim->late_ns = 0;
+	follow(sim);
 	for (unsigned i = 0; i < sim->n_boxes; i++) {
 		if (sim->source) {
 			sim->source(sim, &sim->boxes[i], sim->period);

@@ -1,5 +1,5 @@
 /* The engine against virtual boxes: what the graph played is what the boxes play, at every period. */
-#include "sim/sim.h"
+#include "sim/signals.h"
 #include "emu/pattern.h"
 
 #include <errno.h>
@@ -11,59 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* The graph plays silence, then the pattern from frame 1 on while playing is set. */
-struct pattern_source {
-	bool playing;
-	unsigned stretches;
-	uint64_t per_box[SIM_BOXES_MAX];
-};
-
-static void play_pattern(struct sim *sim, struct sim_box *sb, uint32_t frames)
-{
-	struct pattern_source *src = sim->user;
-	uint64_t *next = &src->per_box[sb - sim->boxes];
-
-	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-		for (uint32_t i = 0; i < frames; i++) {
-			sb->in[k][i] = src->playing ? pattern_float(*next + 1 + i, k) : 0.0f;
-		}
-	}
-	*next += src->playing ? frames : 0;
-}
-
-static void assert_lossless(struct sim *sim, const struct pattern_source *src)
-{
-	for (unsigned i = 0; i < sim->n_boxes; i++) {
-		struct box_status st = sim_status(sim, i);
-		const struct dac_report *report = engine_dac_report(sim->boxes[i].dac);
-
-		assert_int_equal(st.counts.frames_lost, 0);
-		assert_int_equal(st.counts.zero_blocks_mid_audio, 0);
-		assert_int_equal(st.pattern.breaks, 0);
-		/* Every sample frame of the pattern was played; the first and the last block of a stretch may be part silence. */
-		assert_in_range(
-			st.pattern.blocks * 8, src->per_box[i], src->per_box[i] + 14 * src->stretches);
-		assert_int_equal(report->drops_ring_full, 0);
-		assert_int_equal(report->drops_interface, 0);
-		assert_in_range(st.queue_max, 1, POLICY_DEPTH_BLOCKS);
-	}
-}
-
-/*
- * Silence while it starts, a stretch of the pattern, silence until the boxes have played it: more than a
- * second from the start of the stream to the pattern, or a box takes its zero blocks there for a gap in the audio.
- */
-static void play_stretch(struct sim *sim, struct pattern_source *src, int64_t ns)
-{
-	src->playing = false;
-	sim_run(sim, 1500 * NSEC_PER_MSEC);
-	src->playing = true;
-	src->stretches++;
-	sim_run(sim, ns);
-	src->playing = false;
-	sim_run(sim, 400 * NSEC_PER_MSEC);
-}
 
 static void play_at(uint32_t rate_hz, uint32_t period, int latency, unsigned boxes)
 {
@@ -304,56 +251,6 @@ static void test_freewheel(void **state)
 	play_stretch(sim, &src, NSEC_PER_SEC);
 	assert_lossless(sim, &src);
 	sim_free(sim);
-}
-
-/* What the box plays, as levels: for fades. */
-struct level_probe {
-	double last;
-	double largest_step;
-	double largest;
-	double at_end;
-	uint64_t nonzero_blocks;
-};
-
-static void watch_level(struct sim_box *sb, int64_t t_ns, const struct box_block *block)
-{
-	struct level_probe *p = sb->user;
-	int32_t samples[64];
-
-	if (!block->audio) {
-		p->largest_step = fmax(p->largest_step, fabs(p->last));
-		p->last = 0;
-		return;
-	}
-	ethlink_decode_block(block->audio, samples);
-	p->nonzero_blocks += block->nonzero;
-	for (unsigned i = 0; i < 8; i++) {
-		/* A muted channel is silent, whatever is sent to it. */
-		double x = block->gain[0] == ETHLINK_GAIN_MUTE ? 0 : samples[i * 8] / 2147483648.0;
-
-		p->largest_step = fmax(p->largest_step, fabs(x - p->last));
-		p->largest = fmax(p->largest, fabs(x));
-		p->last = x;
-	}
-}
-
-static void play_dc(struct sim *sim, struct sim_box *sb, uint32_t frames)
-{
-	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-		for (uint32_t i = 0; i < frames; i++) {
-			sb->in[k][i] = 0.5f;
-		}
-	}
-}
-
-/* For a second, in all boxes; the first is watched. */
-static void play_level(struct sim *sim, struct level_probe *probe)
-{
-	sim->source = play_dc;
-	sim->boxes[0].on_block = watch_level;
-	sim->boxes[0].user = probe;
-	sim_configure(sim, POLICY_LATENCY_AUTO, true);
-	sim_run(sim, NSEC_PER_SEC);
 }
 
 /* A steady level shows every click as a step: starts, stops, freewheeling, another period. */
