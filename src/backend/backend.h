@@ -245,6 +245,8 @@ int backend_jack_new(const char *client_name, const char *server, const struct b
 	struct backend **ret_backend);
 /* Another server or another name, from the next joining on. */
 void backend_jack_set_names(struct backend *b, const char *client_name, const char *server);
+/* The libjack that was loaded is PipeWire's own (pw-jack): its server is PipeWire. Asks nobody. */
+bool backend_jack_is_pipewire(void);
 
 /*
  * One PipeWire node for each group, named CLIENT_NAME.NAME. backend_dispatch() runs its loop. 0 or -errno.
@@ -256,7 +258,8 @@ void backend_pipewire_set_name(struct backend *b, const char *client_name);
 
 /*
  * Both of these: the first where its server runs, else the second; owns both from then on, also on failure. first's
- * server coming while second is joined shows as info.better. 0 or -ENOMEM.
+ * server coming while second is joined shows as info.better. When the server that was joined goes, OFF says no more than
+ * that no callback runs; for backend_free() it must have come of backend_stop(). 0 or -errno.
  */
 int backend_auto_new(struct backend *first, struct backend *second, struct backend **ret_backend);
 

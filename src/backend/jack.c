@@ -464,3 +464,8 @@ int backend_jack_new(const char *client_name, const char *server, const struct b
 	*ret_backend = &j->base;
 	return 0;
 }
+
+bool backend_jack_is_pipewire(void)
+{
+	return strstr(jack_get_version_string(), "PipeWire") != NULL;
+}

@@ -65,6 +65,27 @@ static void print_phantom(const struct prop_list *device, FILE *f)
 	}
 }
 
+/* What the volume that the desktop shows does, where the daemon says so. */
+static void print_volume(const struct prop_list *device, FILE *f)
+{
+	const char *mode = prop_string(device, "volume", "");
+	char db[32];
+
+	if (strcmp(mode, "box") == 0) {
+		fprintf(f, "%-*s box: the desktop's volume is the gain above\n", KEY_WIDTH, "volume");
+	} else if (strcmp(mode, "ignore") == 0) {
+		fprintf(f, "%-*s ignore: the desktop's volume does nothing\n", KEY_WIDTH, "volume");
+	} else if (strcmp(mode, "software") == 0) {
+		fprintf(f, "%-*s software, dB:", KEY_WIDTH, "volume");
+		for (unsigned k = 0; k < CHANNELS; k++) {
+			status_format_level(
+				db, sizeof(db), prop_number_at(device, "volume_db", k, -INFINITY));
+			fprintf(f, " %s", db);
+		}
+		fputs(prop_bool(device, "volume_mute", false) ? ", muted\n" : "\n", f);
+	}
+}
+
 static uint64_t count(const struct prop_list *device, const char *name)
 {
 	return prop_unsigned(device, name, 0);
@@ -135,6 +156,7 @@ void status_print_device(const struct status *status, unsigned i, FILE *f, bool 
 		fprintf(f, "%-*s %s to %s dB\n", KEY_WIDTH, "gain range", min, max);
 	}
 	print_phantom(device, f);
+	print_volume(device, f);
 	print_counters(device, f);
 	if (has_runtime(device)) {
 		fputs("\nrun: set at run time; it stays until the configuration says another value,\n"

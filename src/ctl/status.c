@@ -49,6 +49,9 @@ static const struct known_key device_keys[] = {
 	{"config_mute"},
 	{"hold_dbfs", 1},
 	{"clips"},
+	{"volume"},
+	{"volume_db", 1},
+	{"volume_mute"},
 	{NULL},
 };
 

@@ -117,6 +117,8 @@ static int get_text(sd_bus *sd, const char *path, const char *interface, const c
 		text = ethlink_model_name(d->conf->model);
 	} else if (strcmp(property, "Interface") == 0) {
 		text = d->conf->interface;
+	} else if (strcmp(property, "Volume") == 0) {
+		text = conf_volume_to_string(d->conf->volume);
 	} else if (strcmp(property, "State") == 0) {
 		text = device_state_to_string(d->state);
 	} else {
@@ -195,7 +197,7 @@ static int get_latency(sd_bus *sd, const char *path, const char *interface, cons
 	const struct bus_device *bd = data;
 	const struct device *d = bd->device;
 
-	return sd_bus_message_append(reply, "u", d->policy_ok ? d->policy.latency_frames : 0);
+	return sd_bus_message_append(reply, "u", d->latency_frames);
 }
 
 static int get_counter(sd_bus *sd, const char *path, const char *interface, const char *property,
@@ -235,6 +237,7 @@ static const struct {
 	{BUS_LEVELS, "MuteOrigin"},
 	{BUS_LABELS, "Labels"},
 	{BUS_LATENCY, "LatencyFrames"},
+	{BUS_VOLUME, "Volume"},
 	{BUS_INTERFACE, "Interface"},
 	/* Another box behind the same name. */
 	{BUS_INTERFACE, "Model"},
@@ -312,6 +315,7 @@ const sd_bus_vtable bus_device_vtable[] = {
 	SD_BUS_PROPERTY("MuteOrigin", "as", get_texts, 0, EMITS),
 	SD_BUS_PROPERTY("Phantom", "ab", get_phantom, 0, EMITS),
 	SD_BUS_PROPERTY("Labels", "as", get_texts, 0, EMITS),
+	SD_BUS_PROPERTY("Volume", "s", get_text, 0, EMITS),
 	SD_BUS_PROPERTY("LatencyFrames", "u", get_latency, 0, EMITS),
 	COUNTER("FramesSent"),
 	COUNTER("FramesReceived"),

@@ -119,6 +119,22 @@ static int append_levels(sd_bus_message *m, const struct device *d)
 	return r < 0 ? r : bus_append_sv_bools(m, "config_mute", d->conf->mute, ETHLINK_CHANNELS);
 }
 
+/* Where the volume is in the box, gain_db and mute say it. */
+static int append_volume(sd_bus_message *m, const struct device *d)
+{
+	double db[ETHLINK_CHANNELS];
+	int r = bus_append_sv(m, "volume", "s", conf_volume_to_string(d->conf->volume));
+
+	if (r < 0 || d->conf->volume != CONF_VOLUME_SOFTWARE) {
+		return r;
+	}
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		db[k] = meters_dbfs(overrides_volume(&d->overrides, k));
+	}
+	r = bus_append_sv_doubles(m, "volume_db", db, ETHLINK_CHANNELS);
+	return r < 0 ? r : bus_append_sv(m, "volume_mute", "b", (int)d->overrides.volume_mute);
+}
+
 static int append_device(sd_bus_message *m, struct bus_device *bd)
 {
 	const struct device *d = bd->device;
@@ -136,11 +152,12 @@ static int append_device(sd_bus_message *m, struct bus_device *bd)
 	r = r < 0 ? r : bus_append_sv(m, "interface", "s", d->conf->interface);
 	r = r < 0 ? r : bus_append_sv(m, "state", "s", device_state_to_string(d->state));
 	r = r < 0 ? r : append_levels(m, d);
+	r = r < 0 ? r : append_volume(m, d);
 	r = r < 0 ? r : append_peaks(m, bd);
 	for (unsigned i = 0; r >= 0 && i < BUS_COUNTERS; i++) {
 		r = bus_append_sv(m, counters[i].key, "t", counters[i].value);
 	}
-	r = r < 0 ? r : bus_append_sv(m, "latency_frames", "u", d->policy_ok ? d->policy.latency_frames : 0);
+	r = r < 0 ? r : bus_append_sv(m, "latency_frames", "u", d->latency_frames);
 	r = r < 0 ? r : bus_append_sv(m, "clock_ppm", "d", (double)NAN);
 	r = r < 0 ? r : bus_append_sv(m, "streaming", "b", (int)(engine_dac_mode(d->dac) != DAC_IDLE));
 	return r < 0 ? r : sd_bus_message_close_container(m);

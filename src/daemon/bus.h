@@ -23,7 +23,8 @@ enum bus_change {
 	BUS_LABELS = 1 << 2,
 	BUS_LATENCY = 1 << 3,
 	BUS_INTERFACE = 1 << 4, /* or the box itself */
-	BUS_ALL = (1 << 5) - 1,
+	BUS_VOLUME = 1 << 5,	/* what becomes of the graph's volume */
+	BUS_ALL = (1 << 6) - 1,
 };
 
 /* Whoever is connected is told a moment later, once for many changes. bus may be NULL in all of these. */

@@ -1,7 +1,7 @@
 /*
  * What the parts of the configuration reader share: conf.c (files, lines and errors), conf-sections.c
- * (sections, and what must hold across keys), conf-keys.c (one entry a key), conf-values.c (the kinds of
- * values) and conf-print.c. Tests and the fuzz target use it too.
+ * (sections, and what must hold across keys), conf-keys.c (one entry a key), conf-graph.c (the keys about
+ * the graph), conf-values.c (the kinds of values) and conf-print.c. Tests and the fuzz target use it too.
  *
  * Ownership: a parser lives for one load and holds the struct conf until that is complete. Key tables are
  * static. Control thread only.
@@ -103,6 +103,17 @@ void conf_section_finish_all(struct conf_parser *p);
 void conf_set_defaults(struct conf *conf);
 void conf_device_set_defaults(struct conf_device *dev);
 void conf_device_fini(struct conf_device *dev);
+
+/* conf-graph.c: as in struct conf_key */
+bool conf_parse_positions(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value);
+int conf_print_positions(const struct conf *conf, const struct conf_device *dev, FILE *f);
+bool conf_parse_volume(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value);
+int conf_print_volume(const struct conf *conf, const struct conf_device *dev, FILE *f);
+bool conf_parse_description(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value);
+int conf_print_description(const struct conf *conf, const struct conf_device *dev, FILE *f);
+bool conf_parse_preferred(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value);
+int conf_print_preferred(const struct conf *conf, const struct conf_device *dev, FILE *f);
+void conf_graph_set_defaults(struct conf_device *dev);
 
 /* conf-values.c: those that take the parser complain where they return false. */
 bool conf_is_name_char(char c);	  /* letter, digit, - or _ */

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_NAME_MAX 319 /* bytes of a full port name in JACK2, without the terminator */
+#define PORT_NAME_MAX                                                                                        \
+	319 /* bytes of a full port name in JACK2, without the terminator; PipeWire has no limit */
 
 static const char *const backend_names[] = {
 	[CONF_BACKEND_AUTO] = "auto",
@@ -475,7 +476,7 @@ static bool port_good(struct conf_parser *p, const char *item)
 	if (!colon || colon == item || !colon[1]) {
 		conf_complain(p,
 			"%s is not a port; write client:port, such as system:capture_1 "
-			"(\"jack_lsp\" lists them)",
+			"(\"jack_lsp\" or, under PipeWire, \"pw-link -io\" lists them)",
 			conf_quote(item, q));
 		return false;
 	}
@@ -524,11 +525,16 @@ const struct conf_key conf_device_keys[CONF_DEVICE_KEYS] = {
 	[CONF_DEVICE_LABELS] = {"labels", parse_labels, print_labels},
 	[CONF_DEVICE_CONNECT] = {"connect", parse_connect, print_connect},
 	[CONF_DEVICE_TAKEOVER] = {"takeover", parse_takeover, print_takeover},
+	[CONF_DEVICE_POSITIONS] = {"positions", conf_parse_positions, conf_print_positions},
+	[CONF_DEVICE_VOLUME] = {"volume", conf_parse_volume, conf_print_volume},
+	[CONF_DEVICE_DESCRIPTION] = {"description", conf_parse_description, conf_print_description},
+	[CONF_DEVICE_PREFERRED] = {"preferred", conf_parse_preferred, conf_print_preferred},
 };
 
 void conf_device_set_defaults(struct conf_device *dev)
 {
 	dev->latency_frames = CONF_LATENCY_AUTO;
+	conf_graph_set_defaults(dev);
 }
 
 void conf_device_fini(struct conf_device *dev)

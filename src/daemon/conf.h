@@ -17,6 +17,8 @@
 
 #define CONF_NAME_MAX 32 /* bytes of a device's name, without the terminator */
 #define CONF_LABEL_MAX 63
+#define CONF_DESCRIPTION_MAX 127
+#define CONF_POSITION_MAX 7
 #define CONF_DEVICES_MAX 32
 #define CONF_LATENCY_AUTO (-1)
 #define CONF_LATENCY_MAX 960 /* sample frames; what a box's queue can hold besides bursts */
@@ -32,6 +34,13 @@ enum conf_bus {
 	CONF_BUS_SESSION,
 	CONF_BUS_SYSTEM,
 	CONF_BUS_NONE,
+};
+
+/* What becomes of the volume that is set in the graph, on the desktop. */
+enum conf_volume {
+	CONF_VOLUME_BOX,      /* the box's gains and mutes follow it */
+	CONF_VOLUME_SOFTWARE, /* the samples are made smaller */
+	CONF_VOLUME_IGNORE,   /* it is put back to 0 dB */
 };
 
 /* The keys of [daemon] and of [device NAME], in the order in which conf_print() writes them. */
@@ -60,6 +69,10 @@ enum conf_device_key {
 	CONF_DEVICE_LABELS,
 	CONF_DEVICE_CONNECT,
 	CONF_DEVICE_TAKEOVER,
+	CONF_DEVICE_POSITIONS,
+	CONF_DEVICE_VOLUME,
+	CONF_DEVICE_DESCRIPTION,
+	CONF_DEVICE_PREFERRED,
 	CONF_DEVICE_KEYS,
 };
 
@@ -83,10 +96,14 @@ struct conf_device {
 	bool phantom[2];
 	int latency_frames; /* CONF_LATENCY_AUTO or 0..CONF_LATENCY_MAX */
 	bool monitor;
-	bool takeover;			 /* play the box even if another host does */
-	char *labels[ETHLINK_CHANNELS];	 /* NULL: none */
-	char *connect[ETHLINK_CHANNELS]; /* full JACK port name; NULL: none */
-	struct conf_where where;	 /* of the section's first line */
+	bool takeover;						 /* play the box even if another host does */
+	char *labels[ETHLINK_CHANNELS];				 /* NULL: none */
+	char *connect[ETHLINK_CHANNELS];			 /* full port name; NULL: none */
+	char positions[ETHLINK_CHANNELS][CONF_POSITION_MAX + 1]; /* PipeWire's names of them; no two alike */
+	enum conf_volume volume;
+	char description[CONF_DESCRIPTION_MAX + 1]; /* "": none given; see conf_device_description() */
+	bool preferred;				    /* the desktop may choose it by itself */
+	struct conf_where where;		    /* of the section's first line */
 	struct conf_where where_key[CONF_DEVICE_KEYS];
 };
 
@@ -124,5 +141,8 @@ void conf_unref(struct conf *conf);
 void conf_print(const struct conf *conf, FILE *f);
 
 const char *conf_backend_to_string(enum conf_backend backend);
+const char *conf_volume_to_string(enum conf_volume volume);
+/* The one that was given, or the device's name. */
+const char *conf_device_description(const struct conf_device *dev);
 
 #endif

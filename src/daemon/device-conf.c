@@ -1,5 +1,6 @@
 #include "daemon/bus.h"
 #include "daemon/device-internal.h"
+#include "daemon/state.h"
 
 #include <string.h>
 
@@ -44,13 +45,24 @@ static void change_ports(struct device *d, const struct conf_device *old)
 	struct backend_ports ports = device_ports(d);
 
 	if (old->monitor == d->conf->monitor && same_strings(old->labels, d->conf->labels) &&
-		same_strings(old->connect, d->conf->connect)) {
+		same_strings(old->connect, d->conf->connect) && old->preferred == d->conf->preferred &&
+		memcmp(old->positions, d->conf->positions, sizeof(old->positions)) == 0 &&
+		strcmp(old->description, d->conf->description) == 0) {
 		return;
 	}
 	bus_device_changed(d->manager->bus, d, BUS_LABELS);
 	if (backend_change_ports(d->manager->backend, d->group, &ports) < 0) {
 		device_log(d, LOG_ERROR, "out of memory; its ports stay as they are");
 	}
+}
+
+/* What it meant for one way to do it is nothing to another one. */
+static void forget_volume(struct device *d)
+{
+	static const float plain[ETHLINK_CHANNELS] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+	overrides_set_volume(&d->overrides, plain, false);
+	state_put(d->manager->state, d->conf->name, d->conf->model, &d->overrides);
 }
 
 void device_configure(struct device *d, struct conf *owner, const struct conf_device *conf)
@@ -70,6 +82,10 @@ void device_configure(struct device *d, struct conf *owner, const struct conf_de
 	}
 	switch_conf(d, owner, conf);
 	change_ports(d, old);
+	if (old->volume != conf->volume) {
+		forget_volume(d);
+		bus_device_changed(d->manager->bus, d, BUS_VOLUME);
+	}
 	device_merge_levels(d);
 	if (old->takeover != conf->takeover) {
 		hold_set_takeover(&d->hold, conf->takeover);
@@ -119,6 +135,7 @@ static void vacate(struct device *d)
 	d->state = DEVICE_STOPPED;
 	bus_device_changed(d->manager->bus, d, BUS_STATE);
 	d->last_good_ns = 0;
+	memset(&d->format, 0, sizeof(d->format));
 	memset(d->mac, 0, sizeof(d->mac));
 	d->vacant = true;
 }
@@ -156,6 +173,7 @@ void device_move(struct device *d)
 	change_ports(d, old);
 	hold_set_takeover(&d->hold, d->conf->takeover);
 	device_load_levels(d);
+	device_show_volume(d);
 	bus_device_changed(m->bus, d, BUS_ALL);
 	memcpy(d->mac, mac, sizeof(d->mac));
 	d->vacant = false;

@@ -1,4 +1,7 @@
-/* What the two halves of a device share: device.c has its life, device-conf.c what a reload does to it. */
+/*
+ * What the parts of a device share: device.c has its life, device-conf.c what a reload does to it, device-levels.c what is set
+ * at run time, device-volume.c what is set in the graph.
+ */
 #ifndef DAEMON_DEVICE_INTERNAL_H
 #define DAEMON_DEVICE_INTERNAL_H
 
@@ -21,6 +24,16 @@ void device_merge_levels(struct device *d);
  * they were, and has another probe follow soon.
  */
 void device_step_gains(struct device *d, struct ethlink_settings *settings, int64_t now);
+
+/* k: 0..7. Take effect with device_levels_changed(). */
+void device_override_gain(struct device *d, unsigned k, int gain_db);
+void device_override_mute(struct device *d, unsigned k, bool mute);
+/* What is wanted has changed: tells the engine, or the box itself where nothing plays, the graph, and the state file. */
+void device_levels_changed(struct device *d);
+
+/* --- device-volume.c --- */
+/* Of the samples of channel k, 0..7: 0 to 1. */
+float device_factor(const struct device *d, unsigned k);
 
 /* --- device-conf.c --- */
 /* A reload has given this box from one device to another: the one before must have let go of it. */

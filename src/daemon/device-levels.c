@@ -32,21 +32,35 @@ void device_merge_levels(struct device *d)
 		state_put(d->manager->state, d->conf->name, d->conf->model, &d->overrides);
 	}
 	bus_device_changed(d->manager->bus, d, BUS_LEVELS);
+	device_show_volume(d);
 }
 
-/* What is wanted has changed: tells the engine, or the box itself where nothing plays. */
-static void changed(struct device *d)
+static bool factors_changed(const struct device *d)
+{
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		if (device_factor(d, k) != d->factor[k]) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void device_levels_changed(struct device *d)
 {
 	struct ethlink_settings had = d->want;
 
 	(void)levels_merge(d->conf, &d->overrides, &d->levels);
 	state_put(d->manager->state, d->conf->name, d->conf->model, &d->overrides);
 	bus_device_changed(d->manager->bus, d, BUS_LEVELS);
+	device_show_volume(d);
 	if (!d->policy_ok) {
 		return; /* told when there is a rate again */
 	}
 	device_make_settings(d, d->rate_hz);
 	if (ethlink_settings_equal(d->conf->model, &had, &d->want)) {
+		if (factors_changed(d)) {
+			device_publish(d, d->running);
+		}
 		return;
 	}
 	d->gain_changed_ns = now_ns();
@@ -80,6 +94,34 @@ void device_step_gains(struct device *d, struct ethlink_settings *settings, int6
 	}
 }
 
+void device_override_gain(struct device *d, unsigned k, int gain_db)
+{
+	d->overrides.gain_set[k] = true;
+	d->overrides.value.gain_db[k] = gain_db;
+	d->overrides.conf.gain_db[k] = d->conf->gain_db[k];
+}
+
+void device_override_mute(struct device *d, unsigned k, bool mute)
+{
+	d->overrides.mute_set[k] = true;
+	d->overrides.value.mute[k] = mute;
+	d->overrides.conf.mute[k] = d->conf->mute[k];
+}
+
+/* A gain that is set is to be heard, also the lowest one. */
+static void end_silence(struct device *d, unsigned k)
+{
+	float volume[ETHLINK_CHANNELS];
+
+	if (d->conf->volume != CONF_VOLUME_BOX) {
+		return;
+	}
+	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
+		volume[i] = i == k ? 1.0f : overrides_volume(&d->overrides, i);
+	}
+	overrides_set_volume(&d->overrides, volume, false);
+}
+
 int device_set_gain(struct device *d, unsigned channel, double gain_db)
 {
 	if (channel > ETHLINK_CHANNELS) {
@@ -92,12 +134,11 @@ int device_set_gain(struct device *d, unsigned channel, double gain_db)
 	}
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
 		if (channel == 0 || channel == k + 1) {
-			d->overrides.gain_set[k] = true;
-			d->overrides.value.gain_db[k] = (int)gain_db;
-			d->overrides.conf.gain_db[k] = d->conf->gain_db[k];
+			device_override_gain(d, k, (int)gain_db);
+			end_silence(d, k);
 		}
 	}
-	changed(d);
+	device_levels_changed(d);
 	return 0;
 }
 
@@ -108,12 +149,10 @@ int device_set_mute(struct device *d, unsigned channel, bool mute)
 	}
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
 		if (channel == 0 || channel == k + 1) {
-			d->overrides.mute_set[k] = true;
-			d->overrides.value.mute[k] = mute;
-			d->overrides.conf.mute[k] = d->conf->mute[k];
+			device_override_mute(d, k, mute);
 		}
 	}
-	changed(d);
+	device_levels_changed(d);
 	return 0;
 }
 
@@ -128,14 +167,14 @@ int device_set_phantom(struct device *d, unsigned bank, bool on)
 	d->overrides.phantom_set[bank - 1] = true;
 	d->overrides.value.phantom[bank - 1] = on;
 	d->overrides.conf.phantom[bank - 1] = d->conf->phantom[bank - 1];
-	changed(d);
+	device_levels_changed(d);
 	return 0;
 }
 
 void device_reset(struct device *d)
 {
 	memset(&d->overrides, 0, sizeof(d->overrides));
-	changed(d);
+	device_levels_changed(d);
 }
 
 int device_gain_min_db(const struct device *d)

@@ -51,21 +51,37 @@ struct backend_ports device_ports(const struct device *d)
 		.name = d->conf->name,
 		.playback = true,
 		.monitor = d->conf->monitor,
+		.latency_frames = d->latency_frames,
+		.description = conf_device_description(d->conf),
+		.preferred = d->conf->preferred,
 		.owner = d->dac,
 	};
 
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
 		ports.labels[k] = d->conf->labels[k];
 		ports.connect[k] = d->conf->connect[k];
+		ports.positions[k] = d->conf->positions[k];
 	}
 	return ports;
+}
+
+int device_add_ports(const struct device *d, struct backend *b, struct backend_group **ret_group)
+{
+	struct backend_ports ports = device_ports(d);
+
+	return backend_add_ports(b, &ports, ret_group);
+}
+
+void device_set_ports(struct device *d, struct backend_group *group)
+{
+	d->group = group;
+	d->shown_known = false;
 }
 
 int device_new(struct manager *m, struct conf *owner, const struct conf_device *conf, struct iface *iface,
 	struct device **ret_device)
 {
 	struct device *d = calloc(1, sizeof(*d));
-	struct backend_ports ports;
 	int r;
 
 	if (!d) {
@@ -83,13 +99,13 @@ int device_new(struct manager *m, struct conf *owner, const struct conf_device *
 		r = engine_dac_set_wire(m->engine, d->dac, iface->wire);
 	}
 	if (r >= 0) {
-		ports = device_ports(d);
-		r = backend_add_ports(m->backend, &ports, &d->group);
+		r = device_add_ports(d, m->backend, &d->group);
 	}
 	if (r < 0) {
 		device_free(d);
 		return r;
 	}
+	device_show_volume(d);
 	*ret_device = d;
 	return 0;
 }
@@ -130,14 +146,9 @@ void device_publish(struct device *d, bool run)
 {
 	struct dac_params params = {
 		.run = run,
-		.format =
-			{
-				.rate_hz = d->manager->info.rate_hz,
-				.period_frames = d->manager->info.period_frames,
-				.lead_blocks = d->policy.lead_blocks,
-				.paced = d->policy.paced,
-			},
+		.format = d->format,
 		.fade_frames = fade_frames(d),
+		.lead_blocks = d->policy.lead_blocks,
 		.not_before_ns = d->last_probe_ns + PROBE_SETTLE_NS,
 	};
 
@@ -146,22 +157,86 @@ void device_publish(struct device *d, bool run)
 		params.run = false;
 	}
 	memcpy(params.gain, d->want.gain, sizeof(params.gain));
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		params.volume[k] = device_factor(d, k);
+	}
 	if (engine_dac_set_params(d->manager->engine, d->dac, &params) < 0) {
 		device_log(d, LOG_ERROR, "out of memory; the box keeps doing what it does");
 		return;
 	}
 	d->running = params.run;
+	memcpy(d->factor, params.volume, sizeof(d->factor));
+}
+
+/* What a cycle's first sample waits until it is heard: as it is, where that may move; else as it was planned. */
+static uint32_t latency_now(const struct device *d)
+{
+	uint32_t cushion =
+		atomic_load_explicit(&engine_dac_report(d->dac)->cushion_frames, memory_order_relaxed);
+
+	if (!d->policy_ok) {
+		return 0;
+	}
+	return d->format.varying && cushion > 0 && engine_dac_mode(d->dac) == DAC_RUNNING
+		       ? cushion
+		       : d->policy.latency_frames;
+}
+
+static void update_latency(struct device *d)
+{
+	uint32_t now = latency_now(d);
+	uint32_t told = d->latency_frames;
+
+	if (now == told || (now > 0 && told > 0 && MAX(now, told) - MIN(now, told) < ETHLINK_BLOCK_FRAMES)) {
+		return;
+	}
+	d->latency_frames = now;
+	if (now > 0) {
+		backend_set_latency(d->manager->backend, d->group, now);
+	}
+	bus_device_changed(d->manager->bus, d, BUS_LATENCY);
+}
+
+/* False: none that a box could follow. */
+static bool make_format(struct device *d, struct dac_format *ret_format)
+{
+	const struct backend_info *info = &d->manager->info;
+	int r;
+
+	memset(ret_format, 0, sizeof(*ret_format));
+	if (!d->manager->connected) {
+		return false;
+	}
+	r = info->varying
+		    ? policy_make_varying(
+			      info->period_frames, info->rate_hz, d->conf->latency_frames, &d->policy)
+		    : policy_make(info->period_frames, info->rate_hz, d->conf->latency_frames, &d->policy);
+	if (r < 0) {
+		return false;
+	}
+	ret_format->rate_hz = info->rate_hz;
+	ret_format->period_frames = info->varying ? policy_longest(info->period_frames) : info->period_frames;
+	ret_format->lead_blocks = info->varying ? 0 : d->policy.lead_blocks;
+	ret_format->paced = d->policy.paced;
+	ret_format->varying = info->varying;
+	return true;
 }
 
 void device_format_changed(struct device *d)
 {
 	struct manager *m = d->manager;
+	struct dac_format old = d->format;
 
-	d->policy_ok = m->connected && policy_make(m->info.period_frames, m->info.rate_hz,
-					       d->conf->latency_frames, &d->policy) >= 0;
+	d->policy_ok = make_format(d, &d->format);
+	update_latency(d);
 	if (!d->policy_ok) {
 		d->last_good_ns = 0;
 		device_park(d);
+		return;
+	}
+	/* Another period of those that its stream is made for: that goes on, with another cushion. */
+	if (d->format.varying && memcmp(&old, &d->format, sizeof(old)) == 0) {
+		device_publish(d, d->running);
 		return;
 	}
 	/* A box knows of no periods: only another rate is news to it, and needs its answer. */
@@ -170,8 +245,6 @@ void device_format_changed(struct device *d)
 		d->last_good_ns = 0;
 	}
 	device_make_settings(d, m->info.rate_hz);
-	backend_set_latency(m->backend, d->group, d->policy.latency_frames);
-	bus_device_changed(m->bus, d, BUS_LATENCY);
 	device_publish(d, false);
 	d->next_probe_ns = 0;
 	manager_hurry(m);
@@ -301,8 +374,8 @@ static void say_state(struct device *d)
 	switch (d->state) {
 	case DEVICE_ONLINE:
 		device_log(d, LOG_INFO, "online: " BOX_FMT " on %s, %u Hz, %u frames (%.1f ms) of latency",
-			BOX_ARGS(d), d->iface->name, m->info.rate_hz, d->policy.latency_frames,
-			1000.0 * d->policy.latency_frames / m->info.rate_hz);
+			BOX_ARGS(d), d->iface->name, m->info.rate_hz, d->latency_frames,
+			1000.0 * d->latency_frames / m->info.rate_hz);
 		break;
 	case DEVICE_LINK_DOWN:
 		device_log(d, LOG_WARNING,
@@ -379,6 +452,7 @@ void device_update(struct device *d, int64_t now)
 	enum device_state state;
 	bool run;
 
+	update_latency(d);
 	if (device_must_wait(d)) {
 		manager_hurry(d->manager);
 		return;

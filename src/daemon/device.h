@@ -38,6 +38,11 @@ struct device {
 	bool leaving; /* no longer configured: goes when it has faded out */
 	struct policy policy;
 	bool policy_ok;
+	struct dac_format format;	/* of the streams that it makes now; all zero: of none */
+	uint32_t latency_frames;	/* as it was told to others last; 0: not known */
+	float factor[ETHLINK_CHANNELS]; /* of the samples, as the engine was told */
+	struct backend_volume shown;	/* in the graph */
+	bool shown_known;
 	uint32_t rate_hz;     /* what the box was last told */
 	struct levels levels; /* in effect */
 	struct overrides overrides;
@@ -76,6 +81,10 @@ void device_configure(struct device *d, struct conf *owner, const struct conf_de
 void device_format_changed(struct device *d);
 /* Looks at everything, sends a probe if one is due, starts or stops the stream. */
 void device_update(struct device *d, int64_t now);
+/* The ports, once more, at a backend that is to replace the manager's. 0 or -errno. */
+int device_add_ports(const struct device *d, struct backend *b, struct backend_group **ret_group);
+/* From now on these are its ports; those before are gone. */
+void device_set_ports(struct device *d, struct backend_group *group);
 /* Tells the engine to stop; the fade takes a moment: see device_idle(). */
 void device_park(struct device *d);
 bool device_idle(const struct device *d);
@@ -96,6 +105,13 @@ int device_set_phantom(struct device *d, unsigned bank, bool on);
 void device_reset(struct device *d);
 int device_gain_min_db(const struct device *d);
 int device_gain_max_db(const struct device *d);
+
+/* --- device-volume.c --- */
+
+/* The volume was set in the graph: takes it over. */
+void device_take_volume(struct device *d);
+/* Has the graph show what is in effect, where it shows something else. */
+void device_show_volume(struct device *d);
 
 const char *device_state_to_string(enum device_state state);
 

@@ -1,5 +1,6 @@
 #include "daemon/device.h"
 #include "daemon/manager.h"
+#include "daemon/server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,25 +45,39 @@ static void check_stuck(struct manager *m)
 {
 	struct health *h = &m->health;
 	bool stuck = m->info.stuck_call && m->info.stuck_ns > STUCK_NS;
+	char server[SERVER_TEXT_MAX];
 
+	/* Of two it is always JACK whose calls may hang. */
+	backend_describe(m->jack ? m->jack : m->backend, server, sizeof(server));
 	if (stuck && !h->said_stuck) {
-		log_warning(
-			"the JACK server \"%s\" has not come back from %s for %d s: it hangs. Restart it; "
-			"ethlinkd goes on when it answers",
-			m->conf->jack_server, m->info.stuck_call, (int)(STUCK_NS / NSEC_PER_SEC));
+		log_warning("%s has not come back from %s for %d s: it hangs. Restart it; ethlinkd goes on "
+			    "when it "
+			    "answers",
+			server, m->info.stuck_call, (int)(STUCK_NS / NSEC_PER_SEC));
 	} else if (!stuck && h->said_stuck) {
-		log_notice("the JACK server \"%s\" answers again", m->conf->jack_server);
+		log_notice("%s answers again", server);
 	}
 	h->said_stuck = stuck;
+}
+
+/* Of state, rate and period the server's own event is to tell: who took them here would hide that they have changed. */
+static void look(struct manager *m)
+{
+	struct backend_info info = {0};
+
+	backend_get_info(m->backend, &info);
+	m->info.cycles = info.cycles;
+	m->info.in_cycle = info.in_cycle;
+	m->info.stuck_call = info.stuck_call;
+	m->info.stuck_ns = info.stuck_ns;
 }
 
 void health_check(struct manager *m, int64_t now)
 {
 	struct health *h = &m->health;
-	enum backend_state state = m->info.state;
+	char server[SERVER_TEXT_MAX];
 
-	backend_get_info(m->backend, &m->info);
-	m->info.state = state; /* changes of this are on_backend()'s to see */
+	look(m);
 	if (m->info.cycles != h->cycles || (!m->connected && !m->info.in_cycle)) {
 		h->cycles = m->info.cycles;
 		h->cycles_ns = now;
@@ -70,11 +85,13 @@ void health_check(struct manager *m, int64_t now)
 	check_stuck(m);
 	feed_watchdog(m, now);
 	h->stalled = m->connected && now - h->cycles_ns > STALLED_NS;
-	if (h->stalled && now - h->cycles_ns > LEAVE_STALLED_NS) {
-		log_warning(
-			"the JACK server \"%s\" has not called us for %d s: it, or a client before us in the "
-			"graph, hangs. Leaving it, and joining again",
-			m->conf->jack_server, (int)(LEAVE_STALLED_NS / NSEC_PER_SEC));
+	if (h->stalled && !h->left && now - h->cycles_ns > LEAVE_STALLED_NS) {
+		h->left = true;
+		backend_describe(m->backend, server, sizeof(server));
+		log_warning("%s has not called us for %d s: it, or a client before us in the graph, hangs. "
+			    "Leaving "
+			    "it, and joining again",
+			server, (int)(LEAVE_STALLED_NS / NSEC_PER_SEC));
 		backend_stop(m->backend);
 	}
 }
@@ -99,7 +116,7 @@ static void append_absent(const struct manager *m, char *line, size_t size)
 void health_say_status(struct manager *m)
 {
 	unsigned online = 0, all = 0;
-	char line[256];
+	char line[SERVER_TEXT_MAX + 64], server[SERVER_TEXT_MAX];
 
 	for (unsigned i = 0; i < m->n_devices; i++) {
 		online += m->devices[i]->state == DEVICE_ONLINE && !m->devices[i]->leaving;
@@ -112,7 +129,8 @@ void health_say_status(struct manager *m)
 			m->info.rate_hz, m->info.period_frames);
 		append_absent(m, line, sizeof(line));
 	} else {
-		snprintf(line, sizeof(line), "Waiting for JACK server \"%s\"", m->conf->jack_server);
+		backend_describe(m->backend, server, sizeof(server));
+		snprintf(line, sizeof(line), "Waiting for %s", server);
 	}
 	if (m->status_line && strcmp(line, m->status_line) == 0) {
 		return;

@@ -57,5 +57,20 @@ bool overrides_empty(const struct overrides *overrides)
 			return false;
 		}
 	}
-	return true;
+	return !overrides->volume_set;
+}
+
+void overrides_set_volume(struct overrides *o, const float volume[ETHLINK_CHANNELS], bool mute)
+{
+	o->volume_set = mute;
+	o->volume_mute = mute;
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		o->volume[k] = volume[k];
+		o->volume_set = o->volume_set || volume[k] != 1.0f;
+	}
+}
+
+float overrides_volume(const struct overrides *o, unsigned k)
+{
+	return o->volume_set ? o->volume[k] : 1.0f;
 }

@@ -1,5 +1,5 @@
 /*
- * Gain, mute and phantom power of a device, and where each value comes from: the configuration, or somebody who set it
+ * Gain, mute, phantom power and volume of a device, and where each value comes from: the configuration, or somebody who set it
  * at run time.
  *
  * What was said last wins. A value set at run time holds until it is reset, or until the configuration says
@@ -28,6 +28,10 @@ struct overrides {
 	bool phantom_set[LEVELS_PHANTOMS];
 	struct levels value; /* where set */
 	struct levels conf;  /* where set: what the configuration said at that time */
+	/* Set in the graph, and nothing that a box or the configuration could hold. */
+	bool volume_set;
+	float volume[ETHLINK_CHANNELS]; /* factors, 0 to 1 */
+	bool volume_mute;
 };
 
 void levels_from_conf(const struct conf_device *conf, struct levels *ret_levels);
@@ -39,5 +43,10 @@ void levels_from_conf(const struct conf_device *conf, struct levels *ret_levels)
 bool levels_merge(const struct conf_device *conf, struct overrides *overrides, struct levels *ret_levels);
 
 bool overrides_empty(const struct overrides *overrides);
+
+/* 1 and not muted is the same as not set. */
+void overrides_set_volume(struct overrides *overrides, const float volume[ETHLINK_CHANNELS], bool mute);
+/* 1 where nothing is set. k: 0..7 */
+float overrides_volume(const struct overrides *overrides, unsigned k);
 
 #endif

@@ -12,6 +12,7 @@ libdaemon_a_SOURCES = \
 	src/daemon/bus-telemetry.c \
 	src/daemon/bus.c \
 	src/daemon/bus.h \
+	src/daemon/conf-graph.c \
 	src/daemon/conf-internal.h \
 	src/daemon/conf-keys.c \
 	src/daemon/conf-print.c \
@@ -22,6 +23,7 @@ libdaemon_a_SOURCES = \
 	src/daemon/device-conf.c \
 	src/daemon/device-internal.h \
 	src/daemon/device-levels.c \
+	src/daemon/device-volume.c \
 	src/daemon/device.c \
 	src/daemon/device.h \
 	src/daemon/folder.c \
@@ -42,6 +44,8 @@ libdaemon_a_SOURCES = \
 	src/daemon/patch.c \
 	src/daemon/patch.h \
 	src/daemon/reload.c \
+	src/daemon/server.c \
+	src/daemon/server.h \
 	src/daemon/source.c \
 	src/daemon/source.h \
 	src/daemon/state-file.c \

@@ -26,7 +26,8 @@ struct options {
 static void usage(FILE *f)
 {
 	fprintf(f, "Usage: ethlinkd [OPTION]...\n"
-		   "Puts ETHlink8DAC network audio boxes into the JACK graph. Runs in the foreground.\n"
+		   "Puts ETHlink8DAC network audio boxes into the JACK or PipeWire graph. Runs in the "
+		   "foreground.\n"
 		   "\n"
 		   "  -c, --config=FILE        configuration; default " DEFAULT_CONF "\n"
 		   "      --check-config       check the configuration, print what is in effect, and end\n"

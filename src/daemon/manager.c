@@ -4,8 +4,8 @@
 #include "daemon/device.h"
 #include "daemon/iface.h"
 #include "daemon/patch.h"
+#include "daemon/server.h"
 #include "daemon/state.h"
-#include "engine/policy.h"
 #include "net/link.h"
 
 #include <errno.h>
@@ -38,150 +38,6 @@ void manager_hurry(struct manager *m)
 	if (m->tick) {
 		set_tick(m, TICK_HURRY_NS);
 	}
-}
-
-static const char *server_name(const struct manager *m)
-{
-	return m->conf->jack_server;
-}
-
-static void say_open_error(struct manager *m, int error)
-{
-	if (m->said_waiting) {
-		return;
-	}
-	m->said_waiting = true;
-	if (error == -ECONNREFUSED) {
-		log_notice("no JACK server \"%s\" is running for this user; waiting for one", server_name(m));
-	} else if (error == -EEXIST) {
-		log_error("JACK server \"%s\" has a client \"%s\" already: is another ethlinkd running? Set "
-			  "client-name to another name; trying again",
-			server_name(m), m->conf->client_name);
-	} else {
-		log_error("JACK server \"%s\" does not let us in: %s; trying again", server_name(m),
-			backend_last_error(m->backend));
-	}
-}
-
-static void format_changed(struct manager *m)
-{
-	struct policy policy;
-
-	if (policy_make(m->info.period_frames, m->info.rate_hz, POLICY_LATENCY_AUTO, &policy) < 0) {
-		log_warning("the JACK server runs at %u Hz with periods of %u frames; boxes take 44100, "
-			    "48000, 88200 and "
-			    "96000 Hz, and periods of 8 to 8192. Nothing is sent until the server runs at "
-			    "one of these",
-			m->info.rate_hz, m->info.period_frames);
-	}
-	for (unsigned i = 0; i < m->n_devices; i++) {
-		device_format_changed(m->devices[i]);
-	}
-}
-
-static void joined(struct manager *m)
-{
-	m->connected = true;
-	m->said_waiting = false;
-	m->health.cycles_ns = now_ns();
-	m->health.stalled = false;
-	log_info("joined JACK server \"%s\": %u Hz, periods of %u frames%s", server_name(m), m->info.rate_hz,
-		m->info.period_frames,
-		m->info.rt_priority > 0 ? "" : ", without realtime scheduling: expect dropouts");
-	bus_manager_changed(m->bus);
-	format_changed(m);
-}
-
-/* The server is lost, or left; callbacks may still run for a moment. */
-static void lost(struct manager *m)
-{
-	if (!m->stopping && !m->rejoin && !m->health.stalled) {
-		log_warning("the JACK server has gone (%s); waiting for it to come back",
-			backend_last_error(m->backend));
-	}
-	m->connected = false;
-	m->said_waiting = true;
-	bus_manager_changed(m->bus);
-	for (unsigned i = 0; i < m->n_devices; i++) {
-		device_format_changed(m->devices[i]);
-	}
-}
-
-/* No callback runs any more. */
-static void left(struct manager *m)
-{
-	engine_set_running(m->engine, false);
-	engine_collect(m->engine);
-	if (m->stopping) {
-		(void)sd_event_exit(m->event, 0);
-		return;
-	}
-	if (m->rejoin) {
-		m->rejoin = false;
-		m->said_waiting = false;
-	}
-	backend_jack_set_names(m->backend, m->conf->client_name, m->conf->jack_server);
-	backend_start(m->backend);
-}
-
-static void server_state(struct manager *m)
-{
-	switch (m->info.state) {
-	case BACKEND_WAITING:
-		if (m->info.error != 0) {
-			say_open_error(m, m->info.error);
-		}
-		break;
-	case BACKEND_READY:
-		engine_set_running(m->engine, true);
-		backend_run(m->backend);
-		break;
-	case BACKEND_JOINED:
-		if (!m->connected) {
-			joined(m);
-		}
-		break;
-	case BACKEND_LEAVING:
-		break;
-	case BACKEND_OFF:
-		left(m);
-		break;
-	}
-}
-
-static int on_backend(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	struct manager *m = data;
-	unsigned changes = backend_dispatch(m->backend);
-	struct backend_info old = m->info;
-
-	backend_get_info(m->backend, &m->info);
-	if (m->connected && m->info.state != BACKEND_JOINED) {
-		lost(m);
-	}
-	if ((changes & BACKEND_CHANGED_STATE) || m->info.state != old.state) {
-		server_state(m);
-		manager_hurry(m);
-	}
-	if (changes & BACKEND_CHANGED_LINKS) {
-		patch_changed(m);
-	}
-	if (!m->connected) {
-		return 0;
-	}
-	if (m->info.state == BACKEND_JOINED && old.state == BACKEND_JOINED &&
-		(old.rate_hz != m->info.rate_hz || old.period_frames != m->info.period_frames)) {
-		log_info("the JACK server now runs at %u Hz with periods of %u frames", m->info.rate_hz,
-			m->info.period_frames);
-		bus_manager_changed(m->bus);
-		format_changed(m);
-	}
-	if (changes & BACKEND_CHANGED_FREEWHEEL) {
-		log_info(m->info.freewheel
-				 ? "the JACK server runs freely: silence until it is back in real time"
-				 : "the JACK server is back in real time");
-	}
-	return 0;
 }
 
 /* The link is back: whoever is looked for is asked at once. */
@@ -323,27 +179,13 @@ void manager_abandon(struct manager *m)
 
 bool manager_is_off(struct manager *m)
 {
+	struct backend_info info = {0};
+
 	if (!m->backend) {
 		return true;
 	}
-	backend_get_info(m->backend, &m->info);
-	return m->info.state == BACKEND_OFF;
-}
-
-static int make_backend(struct manager *m, const struct conf *conf)
-{
-#ifdef HAVE_JACK
-	struct backend_callbacks callbacks = {.process_rt = engine_process_rt, .data = m->engine};
-	int r = backend_jack_new(conf->client_name, conf->jack_server, &callbacks, &m->backend);
-
-	if (r < 0) {
-		log_error("cannot set up the JACK backend: %s", strerror(-r));
-	}
-	return r;
-#else
-	log_error("this build has no audio backend; build one with JACK (configure without --disable-jack)");
-	return -ENOTSUP;
-#endif
+	backend_get_info(m->backend, &info);
+	return info.state == BACKEND_OFF;
 }
 
 static int set_up(struct manager *m, struct conf *conf)
@@ -356,7 +198,7 @@ static int set_up(struct manager *m, struct conf *conf)
 		conf_unref(conf);
 		return r;
 	}
-	r = make_backend(m, conf);
+	r = server_new(m, conf);
 	if (r < 0) {
 		conf_unref(conf);
 		return r;
@@ -365,7 +207,7 @@ static int set_up(struct manager *m, struct conf *conf)
 	if (r < 0) {
 		return r;
 	}
-	r = sd_event_add_io(m->event, NULL, backend_fd(m->backend), EPOLLIN, on_backend, m);
+	r = server_watch(m);
 	if (r >= 0) {
 		r = link_monitor_new(on_link, on_dump_done, m, &m->links);
 	}
@@ -418,6 +260,7 @@ void manager_free(struct manager *m)
 	}
 	bus_free(m->bus);
 	m->tick = sd_event_source_disable_unref(m->tick);
+	m->backend_source = sd_event_source_disable_unref(m->backend_source);
 	while (m->n_devices > 0) {
 		device_free(m->devices[--m->n_devices]);
 	}

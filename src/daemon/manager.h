@@ -32,6 +32,7 @@ struct health {
 	int64_t cycles_ns; /* when that number last grew */
 	bool said_stuck;   /* that the server hangs is in the log */
 	bool stalled;	   /* joined, but not called for more than a second */
+	bool left;	   /* it hung for so long that it was left */
 };
 
 struct manager {
@@ -40,6 +41,10 @@ struct manager {
 	struct conf *conf;
 	struct engine *engine;
 	struct backend *backend;
+	struct backend *jack;		/* it, or the part of it that is JACK; NULL: none. Not ours to free */
+	struct backend *pipewire;	/* the same */
+	enum conf_backend backend_conf; /* what backend was made for */
+	sd_event_source *backend_source;
 	struct link_monitor *links;
 	struct bus *bus;
 	struct state *state;
@@ -53,6 +58,8 @@ struct manager {
 	bool stopping;		  /* fading out before the end */
 	bool rejoin;		  /* fading out before the audio server is left for another */
 	bool said_waiting;	  /* "waiting for the server" is in the log */
+	bool said_unsupported;	  /* that the server's format is none that boxes take */
+	int64_t said_period_ns;	  /* when its period was last said; 0: not since it was joined */
 	bool faded;		  /* stopping, and nothing is sent any more */
 	struct backend_info info; /* rate and period are valid while connected */
 	struct health health;

@@ -13,8 +13,8 @@
 
 /* Patch bays connect many ports in one go. */
 #define SAVE_NS (300 * NSEC_PER_MSEC)
-/* No line that we wrote is longer: two of JACK's longest port names. */
-#define LINE_MAX_BYTES 1024
+/* No line that we wrote is longer: two port names, which JACK cuts at 320 bytes; PipeWire has shorter ones. */
+#define LINE_MAX_BYTES 2048
 #define LINES_MAX 4096
 
 static int find_path(char *ret_path, size_t size, const char *suffix)
@@ -30,9 +30,37 @@ static int find_path(char *ret_path, size_t size, const char *suffix)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
+/* A line is a kind of server, our port, and the other, with tabs between. */
+static bool split(char *line, const char *ret_words[3])
+{
+	char *end = strchr(line, '\n');
+	char *first = strchr(line, '\t');
+	char *second = first ? strchr(first + 1, '\t') : NULL;
+
+	if (!end || !second || second > end) {
+		return false;
+	}
+	*end = '\0';
+	*first = '\0';
+	*second = '\0';
+	ret_words[0] = line;
+	ret_words[1] = first + 1;
+	ret_words[2] = second + 1;
+	return true;
+}
+
+static struct backend *of_kind(const struct manager *m, const char *kind)
+{
+	if (m->jack && strcmp(kind, backend_kind(m->jack)) == 0) {
+		return m->jack;
+	}
+	return m->pipewire && strcmp(kind, backend_kind(m->pipewire)) == 0 ? m->pipewire : NULL;
+}
+
 void patch_load(struct manager *m)
 {
 	char path[PATH_MAX], line[LINE_MAX_BYTES];
+	const char *words[3];
 	unsigned n = 0;
 	FILE *f;
 
@@ -43,15 +71,12 @@ void patch_load(struct manager *m)
 	if (!f) {
 		return;
 	}
-	/* Our port, a tab, the other. A line of another form is passed over: then somebody else wrote it. */
+	/* A line of another form is passed over: then somebody else wrote it. */
 	while (n < LINES_MAX && fgets(line, sizeof(line), f)) {
-		char *tab = strchr(line, '\t');
-		char *end = strchr(line, '\n');
+		struct backend *b = split(line, words) ? of_kind(m, words[0]) : NULL;
 
-		if (tab && end && tab < end) {
-			*tab = '\0';
-			*end = '\0';
-			backend_add_link(m->backend, line, tab + 1);
+		if (b) {
+			backend_add_link(b, words[1], words[2]);
 			n++;
 		}
 	}
@@ -69,10 +94,28 @@ void patch_changed(struct manager *m)
 	}
 }
 
+struct writer {
+	FILE *f;
+	const char *kind;
+};
+
 static void write_link(void *data, const char *port, const char *other)
 {
+	const struct writer *w = data;
+
 	if (!strchr(other, '\n')) {
-		fprintf(data, "%s\t%s\n", port, other);
+		fprintf(w->f, "%s\t%s\t%s\n", w->kind, port, other);
+	}
+}
+
+/* Names of ports are others for each kind of server: what one remembers is nothing to the other. */
+static void write_links(struct backend *b, FILE *f)
+{
+	struct writer w = {.f = f};
+
+	if (b) {
+		w.kind = backend_kind(b);
+		backend_get_links(b, write_link, &w);
 	}
 }
 
@@ -91,7 +134,8 @@ static int save(struct manager *m)
 	if (!f) {
 		return -errno;
 	}
-	backend_get_links(m->backend, write_link, f);
+	write_links(m->jack, f);
+	write_links(m->pipewire, f);
 	r = ferror(f) ? -EIO : 0;
 	if (fclose(f) != 0 && r >= 0) {
 		r = -errno;

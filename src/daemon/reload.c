@@ -2,6 +2,7 @@
 #include "daemon/device.h"
 #include "daemon/iface.h"
 #include "daemon/manager.h"
+#include "daemon/server.h"
 #include "net/link.h"
 
 #include <errno.h>
@@ -119,9 +120,8 @@ int manager_configure(struct manager *m, struct conf *conf)
 		r = r < 0 ? r : failed;
 	}
 	sort_devices(m);
-	if (old && (strcmp(old->client_name, conf->client_name) != 0 ||
-			   strcmp(old->jack_server, conf->jack_server) != 0)) {
-		m->rejoin = true;
+	if (old) {
+		server_configure(m, old);
 	}
 	bus_configure(m->bus);
 	conf_unref(old);

@@ -40,16 +40,31 @@ static void complain(struct complaints *c, const char *fmt, ...)
 	free(text);
 }
 
+/* What this build lacks for a backend, and what to use; NULL: nothing. */
+static const char *lacking(enum conf_backend backend)
+{
+#ifndef HAVE_PIPEWIRE
+	if (backend == CONF_BACKEND_PIPEWIRE) {
+		return "PipeWire; use jack or auto, or build it without --disable-pipewire";
+	}
+#endif
+#ifndef HAVE_JACK
+	if (backend == CONF_BACKEND_JACK) {
+		return "JACK; use pipewire or auto, or build it without --disable-jack";
+	}
+#endif
+	return NULL;
+}
+
 /* What the file may say, but this version cannot do. */
 static void check_abilities(const struct conf *conf, struct complaints *c)
 {
-	if (conf->backend == CONF_BACKEND_PIPEWIRE) {
-		const struct conf_where *where = &conf->where_key[CONF_DAEMON_BACKEND];
+	const struct conf_where *where = &conf->where_key[CONF_DAEMON_BACKEND];
 
-		complain(c,
-			"%s:%d: backend: this version has no PipeWire backend; use jack or auto (with "
-			"PipeWire's libjack it works there as well, see ethlinkd(8))",
-			where->file ? where->file : "command line", MAX(where->line, 0));
+	if (lacking(conf->backend)) {
+		complain(c, "%s:%d: backend: this ethlinkd was built without %s",
+			where->file ? where->file : "command line", MAX(where->line, 0),
+			lacking(conf->backend));
 	}
 	for (unsigned i = 0; i < conf->n_devices; i++) {
 		const struct conf_device *d = &conf->devices[i];

@@ -66,6 +66,19 @@ static void format_entry(FILE *f, const struct state_entry *e)
 	}
 }
 
+/* In the graph: the configuration says nothing about it. Nine digits are enough to read the same value again. */
+static void format_volume(FILE *f, const struct overrides *o)
+{
+	for (unsigned k = 0; k < ETHLINK_CHANNELS && o->volume_set; k++) {
+		if (o->volume[k] != 1.0f) {
+			fprintf(f, "volume-%u = %.9g\n", k + 1, (double)o->volume[k]);
+		}
+	}
+	if (o->volume_set && o->volume_mute) {
+		fputs("volume-mute = yes\n", f);
+	}
+}
+
 int state_file_format(
 	const struct state_table *table, char **ret_text, size_t *ret_len, uint64_t *ret_checksum)
 {
@@ -91,6 +104,7 @@ int state_file_format(
 		f);
 	for (unsigned i = 0; i < table->n; i++) {
 		format_entry(f, &table->entries[i]);
+		format_volume(f, &table->entries[i].overrides);
 	}
 	fputs("\n", f);
 	(void)fflush(f);
@@ -197,6 +211,34 @@ static bool set_phantom(struct state_entry *e, const char *bank, const char *val
 	return parse_yes_no(value, &o->value.phantom[i]) && parse_yes_no(conf, &o->conf.phantom[i]);
 }
 
+static bool set_volume(struct state_entry *e, const char *channel, const char *text)
+{
+	struct overrides *o = &e->overrides;
+	float volume[ETHLINK_CHANNELS];
+	bool mute = o->volume_mute;
+	unsigned k = (unsigned)(*channel - '1');
+	char *end;
+
+	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
+		volume[i] = overrides_volume(o, i);
+	}
+	if (strcmp(channel, "mute") == 0) {
+		if (mute || !parse_yes_no(text, &mute)) {
+			return false;
+		}
+	} else {
+		if (k >= ETHLINK_CHANNELS || channel[1] || volume[k] != 1.0f) {
+			return false;
+		}
+		volume[k] = strtof(text, &end);
+		if (end == text || *end || !(volume[k] >= 0.0f && volume[k] <= 1.0f)) {
+			return false;
+		}
+	}
+	overrides_set_volume(o, volume, mute);
+	return true;
+}
+
 /* "gain-3", "gain-" -> 2; -1 for what is not one of the eight. */
 static int channel_of(const char *name, const char *prefix)
 {
@@ -213,6 +255,9 @@ static bool set_value(struct state_entry *e, const char *name, const char *text)
 	char value[8], conf[8];
 	int k;
 
+	if (strncmp(name, "volume-", 7) == 0) {
+		return set_volume(e, name + 7, text);
+	}
 	if (!split(text, value, conf)) {
 		return false;
 	}

@@ -59,7 +59,9 @@ static bool overrides_equal(const struct overrides *a, const struct overrides *b
 	return memcmp(a->gain_set, b->gain_set, sizeof(a->gain_set)) == 0 &&
 	       memcmp(a->mute_set, b->mute_set, sizeof(a->mute_set)) == 0 &&
 	       memcmp(a->phantom_set, b->phantom_set, sizeof(a->phantom_set)) == 0 &&
-	       levels_equal(&a->value, &b->value) && levels_equal(&a->conf, &b->conf);
+	       levels_equal(&a->value, &b->value) && levels_equal(&a->conf, &b->conf) &&
+	       a->volume_set == b->volume_set && a->volume_mute == b->volume_mute &&
+	       memcmp(a->volume, b->volume, sizeof(a->volume)) == 0;
 }
 
 /* What is not set is of no meaning; zeros, so that two can be compared. */
@@ -79,6 +81,9 @@ static void copy_set(const struct overrides *from, struct overrides *ret_to)
 			to->value.mute[k] = from->value.mute[k];
 			to->conf.mute[k] = from->conf.mute[k];
 		}
+	}
+	if (from->volume_set) {
+		overrides_set_volume(to, from->volume, from->volume_mute);
 	}
 	for (unsigned i = 0; i < LEVELS_PHANTOMS; i++) {
 		to->phantom_set[i] = from->phantom_set[i];

@@ -126,10 +126,10 @@ static void test_empty(void **state)
 
 static void test_daemon(void **state)
 {
-	struct conf *conf = load_ok(
-		"[daemon]\nbackend = pipewire\nclient-name = my.boxes-1\njack-server=second\n"
-		"interface = eth0.5\nlog-level = debug\nqdisc-bypass = on\nsocket-priority = 0\n"
-		"fade = 1000\n");
+	struct conf *conf =
+		load_ok("[daemon]\nbackend = pipewire\nclient-name = my.boxes-1\njack-server=second\n"
+			"interface = eth0.5\nlog-level = debug\nqdisc-bypass = on\nsocket-priority = 0\n"
+			"fade = 1000\n");
 
 	assert_int_equal(conf->backend, CONF_BACKEND_PIPEWIRE);
 	assert_string_equal(conf->client_name, "my.boxes-1");
@@ -192,11 +192,69 @@ static void test_device(void **state)
 	conf_unref(conf);
 }
 
+static void assert_positions(const struct conf_device *d, const char *const want[ETHLINK_CHANNELS])
+{
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		assert_string_equal(d->positions[k], want[k]);
+	}
+}
+
+static void test_graph_keys(void **state)
+{
+	struct conf *conf =
+		load_ok(DAC "positions = FL, FR,,AUX63 ,AUX9,LFE2,BRC , AUX0\nvolume = software\n"
+			    "description = Gro\xc3\x9f\x65r Saal; links ; a comment\npreferred = yes\n"
+			    "[device b]\nmodel=dac8\nserial=2\ninterface=eth0\nvolume = ignore\npositions = "
+			    "AUX7,,,,,,,AUX0\n"
+			    "description =\n");
+	const struct conf_device *d = &conf->devices[0];
+
+	assert_int_equal(d->volume, CONF_VOLUME_SOFTWARE);
+	assert_string_equal(conf_device_description(d), "Gro\xc3\x9f\x65r Saal; links");
+	assert_true(d->preferred);
+	assert_positions(
+		d, (const char *const[]){"FL", "FR", "AUX2", "AUX63", "AUX9", "LFE2", "BRC", "AUX0"});
+	conf_unref(conf);
+}
+
+static void test_graph_defaults(void **state)
+{
+	static const char *const aux[] = {"AUX0", "AUX1", "AUX2", "AUX3", "AUX4", "AUX5", "AUX6", "AUX7"};
+	struct conf *conf = load_ok(DAC "positions =\n[device b]\nmodel=dac8\nserial=2\ninterface=eth0\n");
+
+	for (unsigned i = 0; i < conf->n_devices; i++) {
+		const struct conf_device *d = &conf->devices[i];
+
+		assert_int_equal(d->volume, CONF_VOLUME_BOX);
+		assert_string_equal(conf_device_description(d), d->name);
+		assert_false(d->preferred);
+		assert_positions(d, aux);
+	}
+	conf_unref(conf);
+}
+
+static void test_volume_words(void **state)
+{
+	static const char *const words[] = {"box", "software", "ignore"};
+	char text[256];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+		struct conf *conf;
+
+		sprintf(text, DAC "volume = %s\n", words[i]);
+		conf = load_ok(text);
+		assert_int_equal(conf->devices[0].volume, i);
+		assert_string_equal(conf_volume_to_string(conf->devices[0].volume), words[i]);
+		conf_unref(conf);
+	}
+}
+
 static void test_lines(void **state)
 {
 	/* Indented lines (which a library may take for the value going on), CRLF, no line end at the end. */
-	struct conf *conf = load_ok("\xef\xbb\xbf# x\r\n  [ device   a ] ; c\r\n\tmodel = dac8 ; c\r\n"
-		"    serial = 1 \t ;c\r\n  # gain = 3\r\n\r\n   interface = eth0\r\n  gain = 3");
+	struct conf *conf =
+		load_ok("\xef\xbb\xbf# x\r\n  [ device   a ] ; c\r\n\tmodel = dac8 ; c\r\n"
+			"    serial = 1 \t ;c\r\n  # gain = 3\r\n\r\n   interface = eth0\r\n  gain = 3");
 
 	assert_int_equal(conf->devices[0].gain_db[0], 3);
 	assert_int_equal(conf->devices[0].serial, 1);
@@ -312,9 +370,8 @@ static void test_bad_daemon(void **state)
 			"fade: '1001' is not allowed; write a whole number from 0 to 1000 (milliseconds)"},
 		{"fade = 4294967296", "fade: '4294967296' is not allowed"},
 		{"fade = 99999999999999999999", "fade: '99999999999999999999' is not allowed"},
-		{"gain = 3",
-			"gain: unknown key in [daemon]; there are backend, client-name, jack-server, "
-			"interface, log-level, qdisc-bypass, socket-priority, fade"},
+		{"gain = 3", "gain: unknown key in [daemon]; there are backend, client-name, jack-server, "
+			     "interface, log-level, qdisc-bypass, socket-priority, fade"},
 	};
 
 	check_bad("[daemon]\n", 2, bad, ARRAY_SIZE(bad));
@@ -342,14 +399,32 @@ static void test_bad_dac(void **state)
 		{"latency = yes", "latency: 'yes' is not allowed"},
 		{"takeover = perhaps", "takeover: 'perhaps' is not allowed; write yes, no"},
 		{"monitor = 3", "monitor: '3' is not allowed; write yes, no"},
+		{"positions = fl", "positions: 'fl' is not a position; write AUX0 to AUX63, or|FL, FR, FC"},
+		{"positions = FL,XX", "positions: 'XX' is not a position"},
+		{"positions = AUX64", "positions: 'AUX64' is not a position"},
+		{"positions = AUX", "positions: 'AUX' is not a position"},
+		{"positions = AUX01", "positions: 'AUX01' is not a position"},
+		{"positions = AUX-1", "positions: 'AUX-1' is not a position"},
+		{"positions = AUX99999999999", "positions: 'AUX99999999999' is not a position"},
+		{"positions = UNK", "positions: 'UNK' is not a position"},
+		{"positions = FL,FR,FL", "positions: FL is given to channel 1 and to channel 3; give each"},
+		{"positions = FL,FR,AUX7",
+			"positions: AUX7 is given to channel 3 and to channel 8; give each|AUX0 to AUX7"},
+		{"positions = 1,2,3,4,5,6,7,8,9",
+			"positions: 9 values; write up to eight separated by commas"},
+		{"volume = loud", "volume: 'loud' is not allowed; write box, software or ignore"},
+		{"volume =", "volume: '' is not allowed; write box, software or ignore"},
+		{"volume = Box", "volume: 'Box' is not allowed"},
+		{"description = \xe4", "description: '?' is not UTF-8 text"},
+		{"description = a\x01\x62",
+			"description: 'a?b' is not UTF-8 text, or has control characters"},
+		{"preferred = always", "preferred: 'always' is not allowed; write yes, no"},
 		{"labels = 1,2,3,4,5,6,7,8,9", "labels: 9 values; write up to eight separated by commas"},
 		{"labels = a, \xe4", "labels: '?' is not UTF-8 text"},
 		{"labels = \xc0\xaf", "labels: '\?\?' is not UTF-8 text"},
 		{"labels = \xed\xa0\x80", "labels: '\?\?\?' is not UTF-8 text"},
-		{"labels = a\x01\x62",
-			"labels: 'a?b' is not UTF-8 text, or has control characters"},
-		{"labels = a\xc2\x9b\x62",
-			"labels: 'a\?\?b' is not UTF-8 text, or has control characters"},
+		{"labels = a\x01\x62", "labels: 'a?b' is not UTF-8 text, or has control characters"},
+		{"labels = a\xc2\x9b\x62", "labels: 'a\?\?b' is not UTF-8 text, or has control characters"},
 		{"labels = 1234567890123456789012345678901234567890123456789012345678901234",
 			"labels: '1234567|...' is too long: 64 bytes; a label has at most 63"},
 		{"connect = capture_1", "connect: 'capture_1' is not a port; write client:port"},
@@ -358,7 +433,9 @@ static void test_bad_dac(void **state)
 		{"connect = a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,", "connect: 9 values; write up to eight"},
 		{"colour = red",
 			"colour: unknown key in [device a]; there are model, serial, interface, gain, mute, "
-			"phantom, latency, monitor, labels, connect"},
+			"phantom, latency, monitor, labels, connect, takeover, positions, volume, "
+			"description, "
+			"preferred"},
 		{"Gain = 3", "Gain: unknown key in [device a]"},
 		{"serial = 2", "serial: is given twice in [device a]; first in line 3"},
 		{"interface", "'interface' has no =; write KEY = VALUE"},
@@ -372,6 +449,20 @@ static void test_bad_dac(void **state)
 	};
 
 	check_bad(DAC, 5, bad, ARRAY_SIZE(bad));
+}
+
+/* The longest that there may be, and one byte more. */
+static void test_bad_description(void **state)
+{
+	char text[512];
+	struct conf *conf;
+
+	sprintf(text, DAC "description = %0127d\n", 1);
+	conf = load_ok(text);
+	assert_int_equal(strlen(conf->devices[0].description), 127);
+	conf_unref(conf);
+	sprintf(text, DAC "description = %0128d\n", 1);
+	load_bad(text, "t:5: description: '000|...' is too long: 128 bytes; a description has at most 127");
 }
 
 static void test_bad_adc(void **state)
@@ -469,7 +560,7 @@ static void test_same_box(void **state)
 		"t:7: [device b]: the same box as [device a] in t:3: dac8 1 on eth0");
 	/* The same number on another interface or of the other model is another box. */
 	conf_unref(load_ok(DAC "[device b]\ninterface=eth1\nserial=1\nmodel=dac8\n"
-		"[device c]\ninterface=eth0\nserial=1\nmodel=adc8\n"));
+			       "[device c]\ninterface=eth0\nserial=1\nmodel=adc8\n"));
 }
 
 static void test_too_many_devices(void **state)
@@ -498,8 +589,7 @@ static void test_bad_lines(void **state)
 	sprintf(text, "[daemon]\nfade = %04091d\nfade = x\n", 0);
 	load_bad(text, "t:2: the line has 4098 bytes; 4096 are allowed", "t:3: fade: 'x'");
 	/* A byte order mark belongs to the beginning of a file. */
-	load_bad("[daemon]\n\357\273\277fade = 3\n",
-		"t:2: '\357\273\277fade' before the = is not a key");
+	load_bad("[daemon]\n\357\273\277fade = 3\n", "t:2: '\357\273\277fade' before the = is not a key");
 	/* A bare = and the last line without an end */
 	load_bad("[daemon]\n=", "t:2: '' before the = is not a key");
 }
@@ -583,6 +673,10 @@ static void assert_conf_equal(const struct conf *a, const struct conf *b)
 		assert_int_equal(d->takeover, e->takeover);
 		assert_strings_equal(d->labels, e->labels);
 		assert_strings_equal(d->connect, e->connect);
+		assert_memory_equal(d->positions, e->positions, sizeof(d->positions));
+		assert_int_equal(d->volume, e->volume);
+		assert_string_equal(conf_device_description(d), conf_device_description(e));
+		assert_int_equal(d->preferred, e->preferred);
 	}
 }
 
@@ -606,10 +700,12 @@ static void test_round_trip(void **state)
 		"[daemon]\nbackend=jack\nclient-name=c\njack-server=s\ninterface=eth0\nlog-level=error\n"
 		"qdisc-bypass=1\nsocket-priority=2\nfade=0\n");
 	check_round_trip(DAC);
-	check_round_trip(
-		DAC "gain=1,2,3,4,5,6,7,-8\nmute=0,0,0,0,0,0,0,1\nlatency=0\nmonitor=yes\ntakeover=yes\nlabels=,,x\n"
-		    "connect=a:b,,,,,,,c:d e\n");
+	check_round_trip(DAC "gain=1,2,3,4,5,6,7,-8\nmute=0,0,0,0,0,0,0,1\nlatency=0\nmonitor=yes\ntakeover="
+			     "yes\nlabels=,,x\n"
+			     "connect=a:b,,,,,,,c:d e\n");
 	check_round_trip(DAC "labels=a=;b,#2 c;d\n");
+	check_round_trip(DAC "positions=FL,,AUX8\nvolume=software\ndescription=a;b, c\npreferred=1\n");
+	check_round_trip(DAC "volume=ignore\ndescription=#1\n");
 	check_round_trip(DAC "labels=#1,=\n");
 	check_round_trip(DAC "labels=a,;b, c\n");
 	check_round_trip(DAC "labels=a];b\n");
@@ -800,15 +896,17 @@ static void test_drop_in_errors(void **state)
 	put(f, "e.conf.d/10.conf", "\n[device a]\ngain = -77\ngain = 3\nlatency = x\n[device a]\n");
 	put(f, "e.conf.d/20.conf", "[device b]\nmodel=dac8\n\nserial=1\n[device a]\ngain = 44\n");
 	load_files_bad(f, (const char *const[]){
-		"e.conf:7: phantom: is not allowed",
-		"e.conf.d/05.conf: is a folder; name a file",
-		"e.conf.d/10.conf:4: gain: is given twice in [device a]; first in line 3",
-		"e.conf.d/10.conf:5: latency: 'x'",
-		"e.conf.d/10.conf:6: [device a]: a second section of this name; the first is in line 2",
-		"e.conf.d/20.conf:1: [device b]: the same box as [device a] in |/e.conf:3: dac8 1 on eth0",
-		"e.conf.d/20.conf:6: gain: 44 dB is out of range",
-		NULL,
-	});
+				  "e.conf:7: phantom: is not allowed",
+				  "e.conf.d/05.conf: is a folder; name a file",
+				  "e.conf.d/10.conf:4: gain: is given twice in [device a]; first in line 3",
+				  "e.conf.d/10.conf:5: latency: 'x'",
+				  "e.conf.d/10.conf:6: [device a]: a second section of this name; the first "
+				  "is in line 2",
+				  "e.conf.d/20.conf:1: [device b]: the same box as [device a] in |/e.conf:3: "
+				  "dac8 1 on eth0",
+				  "e.conf.d/20.conf:6: gain: 44 dB is out of range",
+				  NULL,
+			  });
 }
 
 /* An overridden value is not looked at, and one that cannot be read leaves nothing of it behind. */
@@ -1007,6 +1105,10 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_daemon),
 		cmocka_unit_test(test_device),
+		cmocka_unit_test(test_graph_keys),
+		cmocka_unit_test(test_graph_defaults),
+		cmocka_unit_test(test_volume_words),
+		cmocka_unit_test(test_bad_description),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_indented_unknown_key),
 		cmocka_unit_test(test_one_for_all),

@@ -230,7 +230,8 @@ static void check_json(fill_fn fill, const char *want)
 	"      \"phantom\": null,\n      \"phantom_origin\": null,\n      \"labels\": null,\n" \
 	"      \"gain_min_db\": null,\n      \"gain_max_db\": null,\n" \
 	"      \"config_gain_db\": null,\n      \"config_mute\": null,\n" \
-	"      \"hold_dbfs\": null,\n      \"clips\": null"
+	"      \"hold_dbfs\": null,\n      \"clips\": null,\n" \
+	"      \"volume\": null,\n      \"volume_db\": null,\n      \"volume_mute\": null"
 
 static void test_json(void **state)
 {
@@ -528,6 +529,54 @@ static void test_text_page(void **state)
 		"     or until ethlinkctl reset mics\n");
 	free(text);
 	status_fini(&status);
+}
+
+static const char *volume_mode;
+
+static int fill_volume(sd_bus_message *m)
+{
+	const double db[8] = {0, -6.02, -INFINITY, -100, 0, 0, 0, -0.01};
+	int r;
+
+	if ((r = begin_reply(m, 1)) < 0 || (r = add_device(m, "stage", "enp3s0", "online")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "volume", "s", volume_mode)) < 0 ||
+		(r = add_array(m, "volume_db", "d", db, sizeof(db))) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "volume_mute", "b", 1)) < 0 || (r = end_device(m)) < 0) {
+		return r;
+	}
+	return sd_bus_message_close_container(m);
+}
+
+static void test_text_volume(void **state)
+{
+	static const struct {
+		const char *mode, *line;
+	} cases[] = {
+		{"box", "\nvolume      box: the desktop's volume is the gain above\nsent "},
+		{"ignore", "\nvolume      ignore: the desktop's volume does nothing\nsent "},
+		{"software", "\nvolume      software, dB: 0.0 -6.0 - -100.0 0.0 0.0 0.0 0.0, muted\nsent "},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct status status;
+		char *text = NULL;
+		size_t len;
+		FILE *f = open_memstream(&text, &len);
+
+		volume_mode = cases[i].mode;
+		ask_ok(fill_volume, &status);
+		status_print_device(&status, 0, f, false);
+		assert_int_equal(fclose(f), 0);
+		check_width(text);
+		if (!strstr(text, cases[i].line)) {
+			fail_msg("%s is not in %s", cases[i].line, text);
+		}
+		free(text);
+		text = json(&status);
+		assert_non_null(strstr(text, "      \"volume_db\": [0.0, -6.0, null, -100.0, 0.0, 0.0, 0.0, 0.0],\n"));
+		free(text);
+		status_fini(&status);
+	}
 }
 
 /* Of two, one alone. */
@@ -889,6 +938,7 @@ int main(void)
 		cmocka_unit_test(test_text_peaks),
 		cmocka_unit_test(test_text_runtime),
 		cmocka_unit_test(test_text_page),
+		cmocka_unit_test(test_text_volume),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_text_states),
 		cmocka_unit_test(test_text_colour),

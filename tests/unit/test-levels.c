@@ -166,6 +166,38 @@ static void test_empty(void **state)
 	assert_true(overrides_empty(&o));
 }
 
+/* Nothing of it is in the configuration; all at 1 and not muted is the same as nothing. */
+static void test_volume(void **state)
+{
+	float volume[ETHLINK_CHANNELS] = {1, 1, 1, 1, 1, 1, 1, 1};
+	struct overrides o = {0};
+	struct conf_device conf;
+	struct levels l;
+
+	make_conf(&conf);
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		assert_true(overrides_volume(&o, k) == 1.0f);
+	}
+	overrides_set_volume(&o, volume, false);
+	assert_true(overrides_empty(&o));
+	overrides_set_volume(&o, volume, true);
+	assert_false(overrides_empty(&o));
+	assert_true(o.volume_mute);
+	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
+		volume[k] = 0.25f;
+		overrides_set_volume(&o, volume, false);
+		assert_false(overrides_empty(&o));
+		assert_true(overrides_volume(&o, k) == 0.25f);
+		assert_true(overrides_volume(&o, (k + 1) % ETHLINK_CHANNELS) == 1.0f);
+		volume[k] = 1;
+	}
+	assert_false(levels_merge(&conf, &o, &l));
+	assert_false(overrides_empty(&o));
+	assert_false(o.volume_mute);
+	overrides_set_volume(&o, volume, false);
+	assert_true(overrides_empty(&o));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_conf_changed),
 		cmocka_unit_test(test_set_to_conf),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_volume),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -465,6 +465,46 @@ static void test_round_trip(void **state)
 	assert_int_equal(n_lines, 0);
 }
 
+/* To the last bit; and a file without any, as those of before, is read as ever. */
+static void test_volume(void **state)
+{
+	float volume[ETHLINK_CHANNELS] = {1, 0, 0.1f, 1.0f / 3, 0.99999994f, 1e-30f, 1, 1};
+	struct overrides put = front_left(), got;
+	struct state *s = begin_state();
+	char *text;
+	size_t len;
+
+	overrides_set_volume(&put, volume, true);
+	state_put(s, "stage", ETHLINK_DAC8, &put);
+	state_free(s);
+	text = read_file("settings", &len);
+	assert_non_null(strstr(text, "\nvolume-2 = 0\nvolume-3 = 0.100000001\n"));
+	assert_non_null(strstr(text, "\nvolume-mute = yes\n"));
+	assert_null(strstr(text, "\nvolume-1"));
+	s = begin_state();
+	state_get(s, "stage", ETHLINK_DAC8, &got);
+	assert_true(got.volume_set && got.volume_mute);
+	assert_memory_equal(got.volume, volume, sizeof(volume));
+	assert_set_equal(&got, &put);
+	state_put(s, "stage", ETHLINK_DAC8, &put);
+	assert_int_equal(state_changes(s), 0);
+	/* Nothing else of it is another. */
+	volume[5] = 2e-30f;
+	overrides_set_volume(&put, volume, true);
+	state_put(s, "stage", ETHLINK_DAC8, &put);
+	assert_int_equal(state_changes(s), 1);
+	overrides_set_volume(&put, volume, false);
+	state_put(s, "stage", ETHLINK_DAC8, &put);
+	assert_int_equal(state_changes(s), 2);
+	state_free(s);
+	s = begin_state();
+	state_get(s, "stage", ETHLINK_DAC8, &got);
+	assert_true(got.volume_set);
+	assert_false(got.volume_mute);
+	state_free(s);
+	assert_int_equal(n_lines, 0);
+}
+
 /* Written some time after the first change; what comes until then goes along. */
 static void test_late(void **state)
 {
@@ -641,6 +681,7 @@ static void test_largest(void **state)
 	memset(all.gain_set, true, sizeof(all.gain_set));
 	memset(all.mute_set, true, sizeof(all.mute_set));
 	memset(all.phantom_set, true, sizeof(all.phantom_set));
+	overrides_set_volume(&all, (const float[ETHLINK_CHANNELS]){1.17549435e-38f}, true);
 	table.n = STATE_ENTRIES_MAX;
 	for (unsigned i = 0; i < table.n; i++) {
 		snprintf(table.entries[i].name, sizeof(table.entries[i].name),
@@ -726,6 +767,19 @@ static void test_wrong_content(void **state)
 			"line 6: a value that cannot be"},
 		{STAGE "phantom-1-4 = yes (configuration: no)\n", "line 5: a value that cannot be"},
 		{STAGE "solo-1 = yes (configuration: no)\n", "line 5: a value that cannot be"},
+		{STAGE "volume-1 = 1.01\n", "line 5: a value that cannot be"},
+		{STAGE "volume-1 = -0.1\n", "line 5: a value that cannot be"},
+		{STAGE "volume-1 = nan\n", "line 5: a value that cannot be"},
+		{STAGE "volume-1 = inf\n", "line 5: a value that cannot be"},
+		{STAGE "volume-1 = 0.5x\n", "line 5: a value that cannot be"},
+		{STAGE "volume-1 =\n", "line 5: a value that cannot be"},
+		{STAGE "volume-0 = 0.5\n", "line 5: a value that cannot be"},
+		{STAGE "volume-9 = 0.5\n", "line 5: a value that cannot be"},
+		{STAGE "volume-11 = 0.5\n", "line 5: a value that cannot be"},
+		{STAGE "volume- = 0.5\n", "line 5: a value that cannot be"},
+		{STAGE "volume-1 = 0.5\nvolume-1 = 0.25\n", "line 6: a value that cannot be"},
+		{STAGE "volume-mute = 1\n", "line 5: a value that cannot be"},
+		{STAGE "volume-mute = yes\nvolume-mute = yes\n", "line 6: a value that cannot be"},
 		{STAGE "[device b]\nmodel = dac8\n[device stage]\nmodel = dac8\n",
 			"line 8: the second section of stage"},
 		{HEAD "[device m]\nmodel = adc8\nphantom-1-8 = yes (configuration: no)\n",
@@ -1204,6 +1258,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_folder_make, begin, end),
 		cmocka_unit_test_setup_teardown(test_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(test_round_trip, begin, end),
+		cmocka_unit_test_setup_teardown(test_volume, begin, end),
 		cmocka_unit_test_setup_teardown(test_late, begin, end),
 		cmocka_unit_test_setup_teardown(test_no_rest, begin, end),
 		cmocka_unit_test_setup_teardown(test_default_delay, begin, end),
