@@ -23,6 +23,7 @@ libbackend_a_SOURCES += \
 	src/backend/pipewire-make.c \
 	src/backend/pipewire-make.h \
 	src/backend/pipewire-node.c \
+	src/backend/pipewire-params.c \
 	src/backend/pipewire-rt.c \
 	src/backend/pipewire-rt.h \
 	src/backend/pipewire.c

@@ -1,7 +1,7 @@
 /*
  * The inside of the PipeWire backend: pipewire.c (the connection to the server and what the daemon calls),
- * pipewire-node.c (one node of the graph), pipewire-links.c (what is linked to what; pipewire-graph.c
- * has what the registry tells, pipewire-make.c asks for links), pipewire-rt.c (the data loop).
+ * pipewire-node.c (one node of the graph; pipewire-params.c says what it is), pipewire-links.c (what is linked to
+ * what; pipewire-graph.c has what the registry tells, pipewire-make.c asks for links), pipewire-rt.c (the data loop).
  *
  * All but the data loop runs on the control thread, which nests PipeWire's loop in its own. Nothing here waits for the
  * server.
@@ -12,8 +12,12 @@
 #include "backend/pipewire-rt.h"
 
 #include <pipewire/impl.h>
+#include <pipewire/pipewire.h>
+#include <spa/param/latency-utils.h>
 
 #define PW_NAMES_MAX 96
+/* Programs offer up to some 11 dB above 0 dB; far more than that is a mistake. */
+#define PW_VOLUME_MAX 16.0f
 
 struct pwlinks;
 
@@ -41,6 +45,32 @@ struct pw_channel {
 	char *connect;	   /* NODE:PORT; NULL: none */
 	bool connect_done; /* made since the other port came; if it is gone now, the user has taken it away */
 	struct pwlink *links;
+};
+
+enum node_param {
+	NODE_ENUM_FORMAT,
+	NODE_FORMAT,
+	NODE_PROP_INFO,
+	NODE_PROPS,
+	NODE_ENUM_CONFIG,
+	NODE_CONFIG,
+	NODE_LATENCY,
+	NODE_PARAMS
+};
+enum port_param { PORT_ENUM_FORMAT, PORT_FORMAT, PORT_BUFFERS, PORT_IO, PORT_LATENCY, PORT_PARAMS };
+
+struct pwnode_port {
+	struct spa_param_info params[PORT_PARAMS];
+	struct spa_latency_info latency[2]; /* by direction */
+	bool has_format;
+};
+
+/* What the graph is told about a node, and what it has set. */
+struct pwnode_info {
+	struct spa_param_info params[NODE_PARAMS];
+	struct pwnode_port in[AUDIO_CHANNELS];
+	struct pwnode_port out[AUDIO_CHANNELS];
+	bool has_format;
 };
 
 struct backend_group {
@@ -116,6 +146,13 @@ void pwnode_withdraw(struct backend_group *group);
 void pwnode_update(struct backend_group *group);
 void pwnode_set_latency(struct backend_group *group, uint32_t latency_frames);
 void pwnode_set_volume(struct backend_group *group, const struct backend_volume *volume);
+
+/* --- pipewire-params.c --- */
+/* As WirePlumber and pw-cli write it: FL, AUX0, … */
+const char *pwparams_position_name(uint32_t position);
+/* Answers who asks for params of the node, or of a port (NULL: of the node): spa_node_methods' enum_params. */
+int pwparams_enum(struct backend_group *group, const struct pwnode_port *port, int seq, uint32_t id,
+	uint32_t start, uint32_t num, const struct spa_pod *filter);
 
 /* --- pipewire-links.c --- */
 int pwlinks_new(struct pipewire_backend *p, struct pwlinks **ret_links);

@@ -4,16 +4,9 @@
 #include "base/util.h"
 
 #include <errno.h>
-#include <math.h>
-#include <spa/debug/types.h>
 #include <spa/node/utils.h>
-#include <spa/param/audio/format-utils.h>
 #include <spa/param/latency-utils.h>
 #include <spa/param/props.h>
-#include <spa/param/audio/type-info.h>
-#include <spa/pod/builder.h>
-#include <spa/pod/filter.h>
-#include <spa/utils/result.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,34 +18,6 @@
 #define SUSPENDED_NS (100 * NSEC_PER_MSEC)
 /* And who wants it to stay like that is asked to think again so often. */
 #define RESUME_SPACING_NS NSEC_PER_SEC
-/* Programs offer up to some 11 dB above 0 dB; far more than that is a mistake. */
-#define VOLUME_MAX 16.0f
-
-enum node_param {
-	NODE_ENUM_FORMAT,
-	NODE_FORMAT,
-	NODE_PROP_INFO,
-	NODE_PROPS,
-	NODE_ENUM_CONFIG,
-	NODE_CONFIG,
-	NODE_LATENCY,
-	NODE_PARAMS
-};
-enum port_param { PORT_ENUM_FORMAT, PORT_FORMAT, PORT_BUFFERS, PORT_IO, PORT_LATENCY, PORT_PARAMS };
-
-struct pwnode_port {
-	struct spa_param_info params[PORT_PARAMS];
-	struct spa_latency_info latency[2]; /* by direction */
-	bool has_format;
-};
-
-/* What the graph is told about a node, and what it has set. */
-struct pwnode_info {
-	struct spa_param_info params[NODE_PARAMS];
-	struct pwnode_port in[AUDIO_CHANNELS];
-	struct pwnode_port out[AUDIO_CHANNELS];
-	bool has_format;
-};
 
 static struct backend_group *group_of(void *object)
 {
@@ -106,16 +71,6 @@ static void node_param_changed(struct backend_group *group, enum node_param para
 	emit_node(group, false);
 }
 
-static const char *position_name(uint32_t position)
-{
-	for (unsigned i = 0; spa_type_audio_channel[i].name; i++) {
-		if (spa_type_audio_channel[i].type == position) {
-			return spa_debug_type_short_name(spa_type_audio_channel[i].name);
-		}
-	}
-	return "UNK";
-}
-
 static void emit_port(struct backend_group *group, enum spa_direction direction, uint32_t k)
 {
 	const struct pw_channel *channel = direction == SPA_DIRECTION_INPUT ? &group->in[k] : &group->out[k];
@@ -136,7 +91,8 @@ static void emit_port(struct backend_group *group, enum spa_direction direction,
 	items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_FORMAT_DSP, "32 bit float mono audio");
 	items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_PORT_NAME, channel->name);
 	items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_PORT_ALIAS, alias);
-	items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_AUDIO_CHANNEL, position_name(group->positions[k]));
+	items[props.n_items++] =
+		SPA_DICT_ITEM_INIT(PW_KEY_AUDIO_CHANNEL, pwparams_position_name(group->positions[k]));
 	if (direction == SPA_DIRECTION_INPUT) {
 		items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_PORT_PHYSICAL, "true");
 		items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_PORT_TERMINAL, "true");
@@ -162,118 +118,6 @@ static void port_param_changed(
 {
 	port_info(group, direction, k)->params[param].flags ^= SPA_PARAM_INFO_SERIAL;
 	emit_port(group, direction, k);
-}
-
-/* --- params --- */
-
-static struct spa_pod *build_format(struct backend_group *group, struct spa_pod_builder *b, uint32_t id)
-{
-	struct spa_audio_info_raw info = {
-		.format = SPA_AUDIO_FORMAT_F32P,
-		.rate = group->backend->told.rate_hz,
-		.channels = AUDIO_CHANNELS,
-	};
-
-	memcpy(info.position, group->positions, sizeof(group->positions));
-	return spa_format_audio_raw_build(b, id, &info);
-}
-
-static struct spa_pod *build_props(struct backend_group *group, struct spa_pod_builder *b)
-{
-	return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_Props, SPA_PARAM_Props, SPA_PROP_mute,
-		SPA_POD_Bool(group->volume.mute), SPA_PROP_channelVolumes,
-		SPA_POD_Array(sizeof(float), SPA_TYPE_Float, AUDIO_CHANNELS, group->volume.volume),
-		SPA_PROP_channelMap,
-		SPA_POD_Array(sizeof(uint32_t), SPA_TYPE_Id, AUDIO_CHANNELS, group->positions));
-}
-
-static struct spa_pod *build_prop_info(struct spa_pod_builder *b, uint32_t index)
-{
-	if (index == 0) {
-		return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_PropInfo, SPA_PARAM_PropInfo,
-			SPA_PROP_INFO_id, SPA_POD_Id(SPA_PROP_mute), SPA_PROP_INFO_description,
-			SPA_POD_String("Mute"), SPA_PROP_INFO_type, SPA_POD_CHOICE_Bool(false));
-	}
-	return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_PropInfo, SPA_PARAM_PropInfo, SPA_PROP_INFO_id,
-		SPA_POD_Id(SPA_PROP_channelVolumes), SPA_PROP_INFO_description,
-		SPA_POD_String("Channel Volumes"), SPA_PROP_INFO_type,
-		SPA_POD_CHOICE_RANGE_Float(1.0f, 0.0f, VOLUME_MAX), SPA_PROP_INFO_container,
-		SPA_POD_Id(SPA_TYPE_Array));
-}
-
-/* There is one configuration, and it is always in force. */
-static struct spa_pod *build_config(struct backend_group *group, struct spa_pod_builder *b, uint32_t id)
-{
-	uint8_t buffer[512];
-	struct spa_pod_builder inner = SPA_POD_BUILDER_INIT(buffer, sizeof(buffer));
-	struct spa_pod *format = build_format(group, &inner, SPA_PARAM_Format);
-
-	return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_ParamPortConfig, id,
-		SPA_PARAM_PORT_CONFIG_direction, SPA_POD_Id(SPA_DIRECTION_INPUT), SPA_PARAM_PORT_CONFIG_mode,
-		SPA_POD_Id(SPA_PARAM_PORT_CONFIG_MODE_dsp), SPA_PARAM_PORT_CONFIG_monitor,
-		SPA_POD_Bool(group->rt.monitor), SPA_PARAM_PORT_CONFIG_control, SPA_POD_Bool(false),
-		SPA_PARAM_PORT_CONFIG_format, SPA_POD_Pod(format));
-}
-
-/* The param number index of this kind, or NULL behind the last. -1 in ret_error: there is no such kind. */
-static struct spa_pod *build_node_param(
-	struct backend_group *group, struct spa_pod_builder *b, uint32_t id, uint32_t index)
-{
-	struct spa_process_latency_info latency = {.rate = group->latency_frames};
-
-	switch (id) {
-	case SPA_PARAM_EnumFormat:
-		return index == 0 ? build_format(group, b, id) : NULL;
-	case SPA_PARAM_Format:
-		return index == 0 && group->info->has_format ? build_format(group, b, id) : NULL;
-	case SPA_PARAM_PropInfo:
-		return index < 2 ? build_prop_info(b, index) : NULL;
-	case SPA_PARAM_Props:
-		return index == 0 ? build_props(group, b) : NULL;
-	case SPA_PARAM_EnumPortConfig:
-	case SPA_PARAM_PortConfig:
-		return index == 0 ? build_config(group, b, id) : NULL;
-	case SPA_PARAM_ProcessLatency:
-		return index == 0 ? spa_process_latency_build(b, id, &latency) : NULL;
-	default:
-		return NULL;
-	}
-}
-
-static struct spa_pod *build_dsp_format(struct spa_pod_builder *b, uint32_t id)
-{
-	return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_Format, id, SPA_FORMAT_mediaType,
-		SPA_POD_Id(SPA_MEDIA_TYPE_audio), SPA_FORMAT_mediaSubtype, SPA_POD_Id(SPA_MEDIA_SUBTYPE_dsp),
-		SPA_FORMAT_AUDIO_format, SPA_POD_Id(SPA_AUDIO_FORMAT_DSP_F32));
-}
-
-static struct spa_pod *build_port_param(
-	const struct pwnode_port *port, struct spa_pod_builder *b, uint32_t id, uint32_t index)
-{
-	switch (id) {
-	case SPA_PARAM_EnumFormat:
-		return index == 0 ? build_dsp_format(b, id) : NULL;
-	case SPA_PARAM_Format:
-		return index == 0 && port->has_format ? build_dsp_format(b, id) : NULL;
-	case SPA_PARAM_Buffers:
-		return index > 0 ? NULL
-				 : spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_ParamBuffers, id,
-					   SPA_PARAM_BUFFERS_buffers,
-					   SPA_POD_CHOICE_RANGE_Int(2, 1, PWRT_BUFFERS_MAX),
-					   SPA_PARAM_BUFFERS_blocks, SPA_POD_Int(1), SPA_PARAM_BUFFERS_size,
-					   SPA_POD_CHOICE_RANGE_Int(AUDIO_PERIOD_MAX * sizeof(float),
-						   32 * sizeof(float), INT32_MAX),
-					   SPA_PARAM_BUFFERS_stride, SPA_POD_Int(sizeof(float)));
-	case SPA_PARAM_IO:
-		return index > 0 ? NULL
-				 : spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_ParamIO, id, SPA_PARAM_IO_id,
-					   SPA_POD_Id(SPA_IO_Buffers), SPA_PARAM_IO_size,
-					   SPA_POD_Int(sizeof(struct spa_io_buffers)));
-	case SPA_PARAM_Latency:
-		return index < 2 ? spa_latency_build(b, id, &port->latency[index]) : NULL;
-	default:
-		return NULL;
-	}
 }
 
 /* --- spa_node_methods: called by libpipewire, on the control thread but for process --- */
@@ -303,54 +147,18 @@ static int node_sync(void *object, int seq)
 	return 0;
 }
 
-/* One param to whoever asks, if it passes the filter. */
-static bool answer(struct backend_group *group, int seq, struct spa_pod *param, const struct spa_pod *filter,
-	struct spa_result_node_params *result)
-{
-	uint8_t buffer[2048];
-	struct spa_pod_builder b = SPA_POD_BUILDER_INIT(buffer, sizeof(buffer));
-
-	if (spa_pod_filter(&b, &result->param, param, filter) < 0) {
-		return false;
-	}
-	spa_node_emit_result(&group->hooks, seq, 0, SPA_RESULT_TYPE_NODE_PARAMS, result);
-	return true;
-}
-
-static int enum_params(struct backend_group *group, const struct pwnode_port *port, int seq, uint32_t id,
-	uint32_t start, uint32_t num, const struct spa_pod *filter)
-{
-	struct spa_result_node_params result = {.id = id, .next = start};
-	uint32_t count = 0;
-
-	while (count < num) {
-		uint8_t buffer[2048];
-		struct spa_pod_builder b = SPA_POD_BUILDER_INIT(buffer, sizeof(buffer));
-		struct spa_pod *param;
-
-		result.index = result.next++;
-		param = port ? build_port_param(port, &b, id, result.index)
-			     : build_node_param(group, &b, id, result.index);
-		if (!param) {
-			return 0;
-		}
-		count += answer(group, seq, param, filter, &result) ? 1 : 0;
-	}
-	return 0;
-}
-
 static int node_enum_params(
 	void *object, int seq, uint32_t id, uint32_t start, uint32_t num, const struct spa_pod *filter)
 {
-	return enum_params(group_of(object), NULL, seq, id, start, num, filter);
+	return pwparams_enum(group_of(object), NULL, seq, id, start, num, filter);
 }
 
 static bool set_volume(float *volume, float value)
 {
-	if (!(value >= 0.0f) || *volume == MIN(value, VOLUME_MAX)) {
+	if (!(value >= 0.0f) || *volume == MIN(value, PW_VOLUME_MAX)) {
 		return false; /* no number, or no news */
 	}
-	*volume = MIN(value, VOLUME_MAX);
+	*volume = MIN(value, PW_VOLUME_MAX);
 	return true;
 }
 
@@ -498,7 +306,7 @@ static int node_port_enum_params(void *object, int seq, enum spa_direction direc
 	if (!is_port(group, direction, k)) {
 		return -EINVAL;
 	}
-	return enum_params(group, port_info(group, direction, k), seq, id, start, num, filter);
+	return pwparams_enum(group, port_info(group, direction, k), seq, id, start, num, filter);
 }
 
 /*
@@ -713,7 +521,7 @@ static void positions_text(const struct backend_group *group, char *ret_text, si
 
 	for (unsigned k = 0; k < AUDIO_CHANNELS && at < size; k++) {
 		at += (size_t)snprintf(ret_text + at, size - at, "%s%s", k > 0 ? "," : "",
-			position_name(group->positions[k]));
+			pwparams_position_name(group->positions[k]));
 	}
 }
 

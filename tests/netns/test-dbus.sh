@@ -76,6 +76,7 @@ END
 .SetPhantom method ub -
 .Starts property t -
 .State property s emits-change
+.Volume property s emits-change
 END
 	diff "$PROCS_DIR/manager.want" "$PROCS_DIR/manager.txt" && diff "$PROCS_DIR/device.want" "$PROCS_DIR/device.txt"
 }
