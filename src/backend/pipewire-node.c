@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <spa/node/utils.h>
+#include <spa/param/audio/raw.h>
 #include <spa/param/latency-utils.h>
 #include <spa/param/props.h>
 #include <stdio.h>
