@@ -39,12 +39,18 @@ unit_tests = \
 	tests/unit/test-state
 if WITH_PIPEWIRE
 unit_tests += \
-	tests/unit/test-pw-links
+	tests/unit/test-pw-links \
+	tests/unit/test-pw-node \
+	tests/unit/test-pw-rt
 endif
 check_PROGRAMS += $(unit_tests) tests/tools/state-storm
 TESTS += $(unit_tests) tests/unit/check-includes.sh tests/unit/test-state-kill.sh
 if WITH_JACK
 TESTS += tests/unit/check-rt-symbols.sh
+else
+if WITH_PIPEWIRE
+TESTS += tests/unit/check-rt-symbols.sh
+endif
 endif
 
 TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -118,6 +124,12 @@ tests_unit_test_mixer_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) 
 
 tests_unit_test_pw_links_CFLAGS = $(TEST_CFLAGS) $(PIPEWIRE_CFLAGS)
 tests_unit_test_pw_links_LDADD = libbackend.a $(CMOCKA_LIBS)
+
+tests_unit_test_pw_node_CFLAGS = $(TEST_CFLAGS) $(PIPEWIRE_CFLAGS)
+tests_unit_test_pw_node_LDADD = libbackend.a $(PIPEWIRE_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_pw_rt_CFLAGS = $(TEST_CFLAGS) $(PIPEWIRE_CFLAGS)
+tests_unit_test_pw_rt_LDADD = libbackend.a $(CMOCKA_LIBS)
 
 sim_tests = tests/unit/test-emu-box tests/sim/test-engine tests/sim/test-varying
 check_PROGRAMS += $(sim_tests)

@@ -45,9 +45,20 @@ static bool is_port(const struct backend_group *group, enum spa_direction direct
 
 /* --- telling the graph --- */
 
+static void positions_text(const struct backend_group *group, char *ret_text, size_t size)
+{
+	size_t at = 0;
+
+	for (unsigned k = 0; k < AUDIO_CHANNELS && at < size; k++) {
+		at += (size_t)snprintf(ret_text + at, size - at, "%s%s", k > 0 ? "," : "",
+			pwparams_position_name(group->positions[k]));
+	}
+}
+
 static void emit_node(struct backend_group *group, bool with_props)
 {
-	struct spa_dict_item items[1];
+	char positions[128];
+	struct spa_dict_item items[3];
 	struct spa_dict props = SPA_DICT_INIT(items, 0);
 	struct spa_node_info info = {
 		.max_input_ports = AUDIO_CHANNELS,
@@ -59,7 +70,11 @@ static void emit_node(struct backend_group *group, bool with_props)
 	};
 
 	if (with_props) {
+		positions_text(group, positions, sizeof(positions));
 		items[props.n_items++] = SPA_DICT_ITEM_INIT(PW_KEY_NODE_DESCRIPTION, group->description);
+		items[props.n_items++] = SPA_DICT_ITEM_INIT("audio.position", positions);
+		items[props.n_items++] = SPA_DICT_ITEM_INIT(
+			PW_KEY_PRIORITY_SESSION, group->preferred ? PRIORITY_PREFERRED : PRIORITY_LOW);
 		info.change_mask |= SPA_NODE_CHANGE_MASK_PROPS;
 		info.props = &props;
 	}
@@ -121,6 +136,15 @@ static void port_param_changed(
 	emit_port(group, direction, k);
 }
 
+/* Who asks for what is not to be read waits in vain: a format is readable only while it is set. */
+static void set_port_format(struct pwnode_port *port, bool has_format)
+{
+	port->has_format = has_format;
+	port->params[PORT_FORMAT] = SPA_PARAM_INFO(
+		SPA_PARAM_Format, has_format ? SPA_PARAM_INFO_READWRITE : SPA_PARAM_INFO_WRITE);
+	port->params[PORT_BUFFERS] = SPA_PARAM_INFO(SPA_PARAM_Buffers, has_format ? SPA_PARAM_INFO_READ : 0);
+}
+
 /* --- spa_node_methods: called by libpipewire, on the control thread but for process --- */
 
 static int node_add_listener(
@@ -166,9 +190,14 @@ static bool set_volume(float *volume, float value)
 static bool set_volumes(struct backend_group *group, const struct spa_pod *pod)
 {
 	float values[SPA_AUDIO_MAX_CHANNELS];
-	uint32_t n = spa_pod_copy_array(pod, SPA_TYPE_Float, values, SPA_AUDIO_MAX_CHANNELS);
 	bool news = false;
+	uint32_t n;
 
+	/* spa_pod_copy_array() takes the values for as long as they say they are, and complains aloud of what is none. */
+	if (!spa_pod_is_array(pod) || SPA_POD_ARRAY_VALUE_SIZE(pod) != sizeof(float)) {
+		return false;
+	}
+	n = spa_pod_copy_array(pod, SPA_TYPE_Float, values, SPA_AUDIO_MAX_CHANNELS);
 	for (uint32_t k = 0; n > 0 && k < AUDIO_CHANNELS; k++) {
 		/* Whoever knows of fewer channels means all the others with the last. */
 		news |= set_volume(&group->volume.volume[k], values[MIN(k, n - 1)]);
@@ -224,7 +253,7 @@ static void renew_a_port(struct backend_group *group)
 		k--;
 	}
 	spa_node_emit_port_info(&group->hooks, SPA_DIRECTION_INPUT, k, NULL);
-	group->info->in[k].has_format = false;
+	set_port_format(&group->info->in[k], false);
 	emit_port(group, SPA_DIRECTION_INPUT, k);
 }
 
@@ -335,6 +364,49 @@ static void set_port_latency(
 	}
 }
 
+struct port_io {
+	struct pwrt_port *port;
+	struct spa_io_buffers *io;
+};
+
+static int set_port_io(
+	struct spa_loop *loop, bool async, uint32_t seq, const void *data, size_t size, void *user)
+{
+	const struct port_io *change = data;
+
+	change->port->io = change->io;
+	return 0;
+}
+
+struct port_buffers {
+	struct pwrt_port *port;
+	struct spa_buffer **buffers;
+	uint32_t n_buffers;
+};
+
+static int set_port_buffers(
+	struct spa_loop *loop, bool async, uint32_t seq, const void *data, size_t size, void *user)
+{
+	const struct port_buffers *change = data;
+	struct pwrt_port *port = change->port;
+
+	for (uint32_t i = 0; i < change->n_buffers; i++) {
+		port->buffers[i] = change->buffers[i];
+	}
+	port->free = change->n_buffers == 32 ? UINT32_MAX : (1u << change->n_buffers) - 1;
+	port->n_buffers = change->n_buffers;
+	return 0;
+}
+
+/* At most PWRT_BUFFERS_MAX. On return the data loop does not look at those of before. */
+static void set_buffers(
+	struct backend_group *group, struct pwrt_port *port, struct spa_buffer **buffers, uint32_t n_buffers)
+{
+	struct port_buffers change = {.port = port, .buffers = buffers, .n_buffers = n_buffers};
+
+	pw_loop_invoke(group->backend->data_loop, set_port_buffers, 0, &change, sizeof(change), true, NULL);
+}
+
 static int node_port_set_param(void *object, enum spa_direction direction, uint32_t k, uint32_t id,
 	uint32_t flags, const struct spa_pod *param)
 {
@@ -352,14 +424,9 @@ static int node_port_set_param(void *object, enum spa_direction direction, uint3
 	if (id != SPA_PARAM_Format) {
 		return -ENOENT;
 	}
-	port->has_format = param != NULL;
-	if (!param) {
-		port_rt(group, direction, k)->n_buffers = 0;
-	}
-	port->params[PORT_FORMAT] = SPA_PARAM_INFO(
-		SPA_PARAM_Format, port->has_format ? SPA_PARAM_INFO_READWRITE : SPA_PARAM_INFO_WRITE);
-	port->params[PORT_BUFFERS] =
-		SPA_PARAM_INFO(SPA_PARAM_Buffers, port->has_format ? SPA_PARAM_INFO_READ : 0);
+	/* libpipewire frees the buffers now, whatever the format is. */
+	set_buffers(group, port_rt(group, direction, k), NULL, 0);
+	set_port_format(port, param != NULL);
 	emit_port(group, direction, k);
 	return 0;
 }
@@ -375,17 +442,16 @@ static int node_port_use_buffers(void *object, enum spa_direction direction, uin
 	}
 	port = port_rt(group, direction, k);
 	if (n_buffers > PWRT_BUFFERS_MAX) {
+		set_buffers(group, port, NULL, 0);
 		return -ENOSPC;
 	}
-	port->n_buffers = 0;
 	for (uint32_t i = 0; i < n_buffers; i++) {
 		if (buffers[i]->n_datas < 1) {
+			set_buffers(group, port, NULL, 0);
 			return -EINVAL;
 		}
-		port->buffers[i] = buffers[i];
 	}
-	port->free = n_buffers == 32 ? UINT32_MAX : (1u << n_buffers) - 1;
-	port->n_buffers = n_buffers;
+	set_buffers(group, port, buffers, n_buffers);
 	return 0;
 }
 
@@ -393,6 +459,7 @@ static int node_port_set_io(
 	void *object, enum spa_direction direction, uint32_t k, uint32_t id, void *data, size_t size)
 {
 	struct backend_group *group = group_of(object);
+	struct port_io change;
 
 	if (!is_port(group, direction, k)) {
 		return -EINVAL;
@@ -400,7 +467,9 @@ static int node_port_set_io(
 	if (id != SPA_IO_Buffers) {
 		return -ENOENT;
 	}
-	port_rt(group, direction, k)->io = data && size >= sizeof(struct spa_io_buffers) ? data : NULL;
+	change.port = port_rt(group, direction, k);
+	change.io = data && size >= sizeof(*change.io) ? data : NULL;
+	pw_loop_invoke(group->backend->data_loop, set_port_io, 0, &change, sizeof(change), true, NULL);
 	return 0;
 }
 
@@ -443,8 +512,7 @@ static const struct spa_node_methods methods = {
 static void init_port(struct pwnode_port *port, struct pw_channel *channel, const char *what, unsigned k)
 {
 	port->params[PORT_ENUM_FORMAT] = SPA_PARAM_INFO(SPA_PARAM_EnumFormat, SPA_PARAM_INFO_READ);
-	port->params[PORT_FORMAT] = SPA_PARAM_INFO(SPA_PARAM_Format, SPA_PARAM_INFO_WRITE);
-	port->params[PORT_BUFFERS] = SPA_PARAM_INFO(SPA_PARAM_Buffers, 0);
+	set_port_format(port, false);
 	port->params[PORT_IO] = SPA_PARAM_INFO(SPA_PARAM_IO, SPA_PARAM_INFO_READ);
 	port->params[PORT_LATENCY] = SPA_PARAM_INFO(SPA_PARAM_Latency, SPA_PARAM_INFO_READWRITE);
 	port->latency[SPA_DIRECTION_INPUT] = SPA_LATENCY_INFO(SPA_DIRECTION_INPUT);
@@ -516,13 +584,11 @@ static const struct pw_proxy_events proxy_events = {
 	.removed = on_proxy_removed,
 };
 
-static void positions_text(const struct backend_group *group, char *ret_text, size_t size)
+static void drop_impl(struct backend_group *group)
 {
-	size_t at = 0;
-
-	for (unsigned k = 0; k < AUDIO_CHANNELS && at < size; k++) {
-		at += (size_t)snprintf(ret_text + at, size - at, "%s%s", k > 0 ? "," : "",
-			pwparams_position_name(group->positions[k]));
+	if (group->impl) {
+		pw_impl_node_destroy(group->impl);
+		group->impl = NULL;
 	}
 }
 
@@ -533,6 +599,7 @@ int pwnode_export(struct backend_group *group)
 	char positions[128];
 	int r;
 
+	drop_impl(group); /* of one that the server has taken away */
 	snprintf(group->node_name, sizeof(group->node_name), "%.40s.%.40s", p->client_name, group->name);
 	positions_text(group, positions, sizeof(positions));
 	props = pw_properties_new(PW_KEY_NODE_NAME, group->node_name, PW_KEY_NODE_DESCRIPTION,
@@ -555,8 +622,7 @@ int pwnode_export(struct backend_group *group)
 	group->proxy = pw_core_export(p->core, PW_TYPE_INTERFACE_Node, NULL, group->impl, 0);
 	if (!group->proxy) {
 		r = -errno;
-		pw_impl_node_destroy(group->impl);
-		group->impl = NULL;
+		drop_impl(group);
 		return r < 0 ? r : -EIO;
 	}
 	group->suspended_ns = 0;
@@ -587,10 +653,7 @@ void pwnode_withdraw(struct backend_group *group)
 	if (group->proxy) {
 		pw_proxy_destroy(group->proxy);
 	}
-	if (group->impl) {
-		pw_impl_node_destroy(group->impl);
-		group->impl = NULL;
-	}
+	drop_impl(group);
 	if (group->backend->data_loop) {
 		pw_loop_invoke(group->backend->data_loop, forget, 0, NULL, 0, true, group);
 	}
@@ -599,13 +662,43 @@ void pwnode_withdraw(struct backend_group *group)
 		group->rt.in[k].io = NULL;
 		group->rt.out[k].n_buffers = 0;
 		group->rt.out[k].io = NULL;
-		group->info->in[k].has_format = false;
-		group->info->out[k].has_format = false;
+		set_port_format(&group->info->in[k], false);
+		set_port_format(&group->info->out[k], false);
+	}
+}
+
+static int set_monitor(
+	struct spa_loop *loop, bool async, uint32_t seq, const void *data, size_t size, void *user)
+{
+	struct backend_group *group = user;
+
+	group->rt.monitor = group->out[0].want;
+	return 0;
+}
+
+static void update_monitor(struct backend_group *group)
+{
+	if (group->rt.monitor == group->out[0].want) {
+		return;
+	}
+	for (uint32_t k = 0; k < AUDIO_CHANNELS && group->rt.monitor; k++) {
+		/* Still ours while libpipewire takes its buffers away. */
+		spa_node_emit_port_info(&group->hooks, SPA_DIRECTION_OUTPUT, k, NULL);
+		set_port_format(&group->info->out[k], false);
+	}
+	if (group->backend->data_loop) {
+		pw_loop_invoke(group->backend->data_loop, set_monitor, 0, NULL, 0, true, group);
+	} else {
+		group->rt.monitor = group->out[0].want;
 	}
 }
 
 void pwnode_update(struct backend_group *group)
 {
+	update_monitor(group);
+	for (unsigned i = 0; i < NODE_PARAMS; i++) {
+		group->info->params[i].flags ^= SPA_PARAM_INFO_SERIAL;
+	}
 	if (group->proxy) {
 		emit_node(group, true);
 		emit_ports(group);

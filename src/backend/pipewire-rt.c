@@ -39,23 +39,35 @@ static void begin_cycle_rt(struct pwrt *rt, const struct spa_io_clock *clock)
 	atomic_store_explicit(&rt->freewheel, rt->freewheeling, memory_order_relaxed);
 }
 
+/* Once: other programs can write there at any time, and what is used must be what was tested. */
+static uint32_t read_once_rt(const uint32_t *shared)
+{
+	return __atomic_load_n(shared, __ATOMIC_RELAXED);
+}
+
 /* This cycle's samples of a port, copied; NULL: silence. */
 static const float *take_rt(struct pwrt_port *port, float *copy, uint32_t frames)
 {
 	const struct spa_data *data;
-	uint32_t offset, n;
+	uint32_t id, offset, n;
 
-	if (!port->io || port->io->status != SPA_STATUS_HAVE_DATA || port->io->buffer_id >= port->n_buffers) {
+	if (!port->io || port->io->status != SPA_STATUS_HAVE_DATA) {
+		return NULL;
+	}
+	id = read_once_rt(&port->io->buffer_id);
+	if (id >= port->n_buffers) {
 		return NULL;
 	}
 	port->io->status = SPA_STATUS_NEED_DATA;
-	data = &port->buffers[port->io->buffer_id]->datas[0];
+	data = &port->buffers[id]->datas[0];
 	if (!data->data || (data->chunk->flags & SPA_CHUNK_FLAG_EMPTY)) {
 		return NULL;
 	}
 	/* The other side may be any program: nothing that it says is taken for granted. */
-	offset = MIN(data->chunk->offset, data->maxsize);
-	n = MIN(data->chunk->size, data->maxsize - offset) / sizeof(float);
+	offset = read_once_rt(&data->chunk->offset);
+	offset = MIN(offset, data->maxsize);
+	n = read_once_rt(&data->chunk->size);
+	n = MIN(n, data->maxsize - offset) / (uint32_t)sizeof(float);
 	n = MIN(n, frames);
 	if (n == 0) {
 		return NULL;
@@ -73,8 +85,9 @@ static void monitor_rt(struct pwrt_port *port, const float *samples, uint32_t fr
 	if (!port->io || port->io->status == SPA_STATUS_HAVE_DATA) {
 		return;
 	}
-	if (port->io->buffer_id < port->n_buffers) {
-		port->free |= 1u << port->io->buffer_id;
+	id = read_once_rt(&port->io->buffer_id);
+	if (id < port->n_buffers) {
+		port->free |= 1u << id;
 		port->io->buffer_id = SPA_ID_INVALID;
 	}
 	if (port->free == 0) {
@@ -139,7 +152,7 @@ int pwrt_node_process_rt(struct pwrt_node *node)
 	const struct spa_io_position *position = node->position;
 	uint32_t frames;
 
-	if (!position || position->clock.rate.denom == 0) {
+	if (!position || position->clock.rate.denom == 0 || position->clock.duration == 0) {
 		return SPA_STATUS_OK;
 	}
 	if (!is_same_cycle_rt(rt, &position->clock)) {
