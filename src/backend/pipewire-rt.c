@@ -121,7 +121,6 @@ static void call_rt(struct pwrt *rt)
 		.now_ns = rt->begin_ns,
 		.xruns = atomic_load_explicit(&rt->xruns, memory_order_relaxed),
 		.varying = true,
-		.more = rt->called,
 		.freewheel = rt->freewheeling,
 		.n_groups = rt->n_nodes,
 		.groups = rt->groups,
@@ -133,8 +132,8 @@ static void call_rt(struct pwrt *rt)
 	atomic_fetch_add_explicit(&rt->begun, 1, memory_order_relaxed);
 	if (atomic_load_explicit(&rt->run, memory_order_acquire)) {
 		rt->callbacks.process_rt(rt->callbacks.data, &cycle);
-		rt->called = true;
 	}
+	rt->called = true;
 	atomic_fetch_add_explicit(&rt->ended, 1, memory_order_release);
 	rt->n_nodes = 0;
 }
@@ -172,8 +171,11 @@ int pwrt_node_process_rt(struct pwrt_node *node)
 			monitor_rt(&node->out[k], node->audio.in[k], frames);
 		}
 	}
-	rt->groups[rt->n_nodes] = &node->audio;
-	rt->nodes[rt->n_nodes++] = node;
+	/* One that was not waited for comes in the next cycle. */
+	if (!rt->called) {
+		rt->groups[rt->n_nodes] = &node->audio;
+		rt->nodes[rt->n_nodes++] = node;
+	}
 	return node->monitor ? SPA_STATUS_NEED_DATA | SPA_STATUS_HAVE_DATA : SPA_STATUS_NEED_DATA;
 }
 

@@ -2,7 +2,8 @@
  * What runs in PipeWire's data loop: each node copies its samples when it is its turn, and when all nodes of the
  * cycle before have had theirs again, the process callback gets them together. The server wakes them one by one.
  * One that does not come, because what plays into it is late, holds up the others until the next cycle begins, and is
- * not waited for any more then: no worse than under JACK, where all wait for all.
+ * not waited for any more then: no worse than under JACK, where all wait for all. When it comes again, it is waited for
+ * from the next cycle on, and of this one, if the others were not late, its samples are lost.
  *
  * Why a copy: once a node has been processed, the graph may write into its buffers again, at the latest when the next
  * cycle begins; if this thread was held up in between, that is too early for the callback. Why together: frames of several

@@ -28,7 +28,6 @@ struct audio_cycle {
 	int64_t now_ns; /* CLOCK_MONOTONIC, when the callback began */
 	uint32_t xruns; /* xruns that the server has reported so far */
 	bool varying; /* the next cycle may have another length; it begins when this one's frames are over */
-	bool more;	/* no new cycle: further groups of the one before this call */
 	bool freewheel; /* the server runs as fast as it can, not in real time */
 	unsigned n_groups;
 	struct audio_group *const *groups;

@@ -14,7 +14,9 @@
 #define FORGET 1024
 
 /* Varying periods: less is no shift of the cycles. */
-#define SHIFT_NS (NSEC_PER_MSEC / 5)
+#define SHIFT_NS (300 * NSEC_PER_USEC)
+/* The least time of a window. */
+#define WINDOW_NS (100 * NSEC_PER_MSEC)
 /* So long, and JUDGE_CYCLES, all cycles must be late until that is believed to be a shift. */
 #define JUDGE_NS (10 * NSEC_PER_MSEC)
 /* Cycles in which a late one is forgotten, about. */
@@ -98,6 +100,20 @@ static void move(struct clock *clock, int64_t ns)
 	clock->drift_ns += ns;
 }
 
+/* As follow(); short periods come in so close together that one thing may make many of them late. */
+static void follow_varying(struct clock *clock, const struct audio_cycle *cycle)
+{
+	if (clock->window == 0) {
+		clock->window_ns = clock->late_ns;
+		clock->window_until_ns = cycle->now_ns + WINDOW_NS;
+	}
+	clock->window_ns = MIN(clock->window_ns, clock->late_ns);
+	if (++clock->window >= WINDOW_CYCLES && cycle->now_ns >= clock->window_until_ns) {
+		clock->window = 0;
+		move(clock, clock->window_ns);
+	}
+}
+
 /* Many cycles that are late by much, one after the other, are no accident. Fewer say what is usual. */
 static void judge_shift(struct clock *clock, const struct audio_cycle *cycle, int64_t least_ns)
 {
@@ -130,10 +146,7 @@ static void look_for_shift(struct clock *clock, const struct audio_cycle *cycle)
 		clock->judge_until_ns = cycle->now_ns + JUDGE_NS;
 	}
 	if (clock->judge_cycles == 0) {
-		int64_t expected_ns = clock->expect_ns;
-
-		follow(clock);
-		clock->drift_ns += clock->expect_ns - expected_ns;
+		follow_varying(clock, cycle);
 	}
 	if (cycle->now_ns < clock->learn_until_ns) {
 		least_ns = 0;
@@ -165,6 +178,7 @@ static void update_varying(struct clock *clock, const struct audio_cycle *cycle)
 {
 	int64_t passed_ns, drift_ns;
 
+	clock->passed += clock->frames;
 	clock->rest += (uint64_t)clock->frames * NSEC_PER_SEC;
 	passed_ns = (int64_t)(clock->rest / clock->rate_hz);
 	clock->rest %= clock->rate_hz;

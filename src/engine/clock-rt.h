@@ -33,7 +33,9 @@ struct clock {
 
 	/* Varying periods. */
 	bool varying;
-	uint64_t rest; /* of frames * 10^9 / rate, so that expectation does not round away */
+	uint64_t passed; /* frames of all cycles before this one */
+	uint64_t rest;	 /* of frames * 10^9 / rate, so that expectation does not round away */
+	int64_t window_until_ns;
 	int64_t learn_until_ns;
 	int64_t said_until_ns;	/* no later does said_ns turn out to be anything */
 	int64_t judge_max_ns;	/* the most lateness since judging began */

@@ -33,6 +33,12 @@ void cushion_cycle_rt(struct cushion *c, const struct clock *clock, uint32_t n_p
 	c->highest_ns = c->standing_ns;
 }
 
+void cushion_missed_rt(struct cushion *c, uint64_t frames)
+{
+	/* More than a second is a standstill, and ends the stream. */
+	c->standing_ns -= (int64_t)MIN(frames, (uint64_t)c->rate_hz) * NSEC_PER_SEC / c->rate_hz;
+}
+
 void cushion_add_rt(struct cushion *c, int32_t blocks)
 {
 	c->standing_ns += (int64_t)blocks * ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / c->rate_hz;

@@ -25,6 +25,8 @@ struct cushion {
 void cushion_start_rt(struct cushion *c, const struct dac_format *format, uint32_t blocks, int64_t late_ns);
 /* Once at the beginning of each cycle; n_partial frames wait for a whole block. RT safe. */
 void cushion_cycle_rt(struct cushion *c, const struct clock *clock, uint32_t n_partial);
+/* So many frames of cycles passed that this stream was not in: the box played on. RT safe. */
+void cushion_missed_rt(struct cushion *c, uint64_t frames);
 /* So many blocks more (below 0: fewer) were sent than the graph brought. RT safe. */
 void cushion_add_rt(struct cushion *c, int32_t blocks);
 /* At the end of a cycle: were its samples all 0? RT safe. */

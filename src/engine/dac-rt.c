@@ -286,6 +286,9 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 		dac_abort_rt(dac);
 	}
 	if (dac->mode != DAC_IDLE && dac->format.varying) {
+		if (clock->passed > dac->next_passed) {
+			cushion_missed_rt(&dac->cushion, clock->passed - dac->next_passed);
+		}
 		cushion_cycle_rt(&dac->cushion, clock, dac->n_partial);
 	}
 	dac->expected = fits_rt(&dac->format, cycle);
@@ -434,13 +437,14 @@ void dac_abort_rt(struct dac *dac)
 	}
 }
 
-void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle)
+void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock)
 {
 	if (dac->mode == DAC_IDLE || !dac->group) {
 		return;
 	}
 	dac->cycle_ns = cycle->now_ns;
 	dac->cycle_frames = cycle->frames;
+	dac->next_passed = clock->passed + cycle->frames;
 	if (dac->format.varying) {
 		cushion_heard_rt(&dac->cushion, cycle->frames, is_silent_rt(dac));
 		report_cushion_rt(dac, cushion_frames_rt(&dac->cushion));

@@ -46,6 +46,7 @@ struct dac {
 	uint32_t n_partial;	/* frames that wait for a whole block */
 	int64_t cycle_ns;	/* when the last cycle was made */
 	uint32_t cycle_frames;	/* its length */
+	uint64_t next_passed;	/* varying formats: what clock.passed is in the cycle after it */
 	int64_t quiet_until_ns; /* no start before the box has played what was sent */
 	float peak[ETHLINK_CHANNELS];
 	float partial[ETHLINK_CHANNELS][ETHLINK_BLOCK_FRAMES];
@@ -64,6 +65,6 @@ void dac_drop_rt(struct dac *dac);
 void dac_refused_rt(struct dac *dac, uint32_t frames);
 /* Its wire is gone, or the server is: nothing can be faded any more. The next start is a start from silence. */
 void dac_abort_rt(struct dac *dac);
-void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle);
+void dac_end_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock);
 
 #endif

@@ -272,7 +272,7 @@ static void wire_rt(struct engine *engine, const struct wire_plan *wire, const s
 		kick_rt(engine, wire, cycle);
 	}
 	for (unsigned i = 0; i < wire->n_dacs; i++) {
-		dac_end_rt(wire->dacs[i], cycle);
+		dac_end_rt(wire->dacs[i], cycle, &engine->clock);
 	}
 }
 
@@ -312,10 +312,8 @@ void engine_process_rt(void *data, const struct audio_cycle *cycle)
 	uint64_t epoch = atomic_load_explicit(&engine->seam.epoch, memory_order_acquire);
 	const struct engine_plan *plan = atomic_load_explicit(&engine->seam.plan, memory_order_acquire);
 
-	if (!cycle->more) {
-		count_gap_rt(engine, cycle);
-		clock_update_rt(&engine->clock, cycle);
-	}
+	count_gap_rt(engine, cycle);
+	clock_update_rt(&engine->clock, cycle);
 	for (unsigned i = 0; i < cycle->n_groups; i++) {
 		struct dac *dac = cycle->groups[i]->owner;
 

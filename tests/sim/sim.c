@@ -79,14 +79,22 @@ static void add_box(struct sim *sim, unsigned i, double ppm)
 	backend_null_set_buffers(sb->group, (const float *const *)sb->in, NULL);
 }
 
-/* The null server's cycles are of one length; here they are made others, and watched. */
+/* The null server's cycles are of one length and have all boxes; here they are made others, and watched. */
 static void process_rt(void *data, const struct audio_cycle *cycle)
 {
 	struct sim *sim = data;
+	struct audio_group *groups[SIM_BOXES_MAX];
 	struct audio_cycle seen = *cycle;
 	uint64_t kicks = engine_get_report(sim->engine)->kicks;
 
 	seen.varying = sim->varying;
+	seen.groups = groups;
+	seen.n_groups = 0;
+	for (unsigned i = 0; i < cycle->n_groups; i++) {
+		if (!(sim->absent & (UINT32_C(1) << i))) {
+			groups[seen.n_groups++] = cycle->groups[i];
+		}
+	}
 	engine_process_rt(sim->engine, &seen);
 	kicks = engine_get_report(sim->engine)->kicks - kicks;
 	sim->kicks_max = MAX(sim->kicks_max, (unsigned)kicks);

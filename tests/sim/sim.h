@@ -51,6 +51,7 @@ struct sim {
 	unsigned order_errors; /* frames out of the block-by-block order over the boxes */
 	unsigned last_box;
 	bool varying;	   /* cycles say that the next one may have another length */
+	uint32_t absent;   /* bits of boxes that cycles pass by */
 	bool follow;	   /* the daemon's part is played: params follow the length 50 ms later */
 	int64_t follow_ns; /* when it looks again */
 	uint32_t followed; /* the length that params were made for */

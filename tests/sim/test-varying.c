@@ -1,7 +1,7 @@
 /* The engine where the period may be another in each cycle: streams go on, and the cushion follows in the pauses. */
 #include "sim/signals.h"
 
-#include <limits.h>
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -519,17 +519,28 @@ static void test_long_cycles_are_spread(void **state)
 
 	sim_run(sim, 2 * NSEC_PER_SEC);
 	sim_advance(sim, sim_next_ns(sim));
+	/* Of a late one the box takes more: it has played on. */
+	sim->pacer_hangs = true;
+	for (unsigned late_ms = 0; late_ms <= 4; late_ms += 4) {
+		frames = sim->boxes[0].frames;
+		kicks = engine_get_report(sim->engine)->kicks;
+		sim->late_ns = late_ms * NSEC_PER_MSEC;
+		sim_cycle(sim);
+		assert_int_equal(sim->boxes[0].frames - frames, 60 + late_ms * 6);
+		assert_int_equal(engine_get_report(sim->engine)->kicks - kicks, 1);
+		assert_true(engine_wire_busy(sim->wire));
+		if (late_ms == 0) {
+			sim->pacer_hangs = false;
+			sim_advance(sim, sim_next_ns(sim));
+			sim->pacer_hangs = true;
+		}
+	}
 	frames = sim->boxes[0].frames;
 	kicks = engine_get_report(sim->engine)->kicks;
-	sim->pacer_hangs = true;
-	sim_cycle(sim);
-	assert_int_equal(sim->boxes[0].frames - frames, 60);
-	assert_int_equal(engine_get_report(sim->engine)->kicks - kicks, 1);
-	assert_true(engine_wire_busy(sim->wire));
 	/* While something waits, all goes behind it. */
 	sim_cycle(sim);
-	assert_int_equal(sim->boxes[0].frames - frames, 60);
-	assert_int_equal(engine_get_report(sim->engine)->kicks - kicks, 1);
+	assert_int_equal(sim->boxes[0].frames, frames);
+	assert_int_equal(engine_get_report(sim->engine)->kicks, kicks);
 	sim_free(sim);
 }
 
@@ -641,7 +652,7 @@ static void test_interface_fails(void **state)
 		server.src.playing = true;
 		sim_run(sim, 500 * NSEC_PER_MSEC);
 		before = sim->boxes[0].frames;
-		pktring_mem_fail(sim->ring, 105);
+		pktring_mem_fail(sim->ring, ENOBUFS);
 		sim_run(sim, NSEC_PER_SEC);
 		assert_int_equal(sim->boxes[0].frames, before);
 		pktring_mem_fail(sim->ring, 0);
@@ -654,6 +665,79 @@ static void test_interface_fails(void **state)
 		assert_false(engine_wire_busy(sim->wire));
 		server.src.playing = false;
 		sim_run(sim, 300 * NSEC_PER_MSEC);
+		assert_settled(sim, 0);
+		sim_free(sim);
+	}
+}
+
+/* A stream that begins in a late cycle has less ahead, which is enough once cycles are on time. */
+static void test_late_start(void **state)
+{
+	struct server server = {0};
+	struct sim *sim = varying_new(1, 48000, 64, &server);
+	int64_t late_ns = 1200 * NSEC_PER_USEC;
+	int64_t begin_ns = sim->boxes[0].params.not_before_ns;
+
+	/* Every other cycle is late, as is known by then, and the first that may be the stream's. */
+	for (unsigned n = 0; engine_dac_mode(sim->boxes[0].dac) == DAC_IDLE; n++) {
+		sim->late_ns = n % 2 || sim_next_ns(sim) + late_ns >= begin_ns ? late_ns : 0;
+		sim_cycle(sim);
+	}
+	assert_true(sim->now_ns < begin_ns + 2 * NSEC_PER_MSEC);
+	sim_run(sim, NSEC_PER_SEC);
+	assert_settled(sim, 0);
+	sim_free(sim);
+}
+
+/* What the interface refuses once is missing in the box from then on. */
+static void test_one_kick_fails(void **state)
+{
+	struct server server = {0};
+	struct sim *sim = varying_new(2, 48000, 64, &server);
+
+	sim_run(sim, 1500 * NSEC_PER_MSEC);
+	server.src.playing = true;
+	sim_run(sim, 500 * NSEC_PER_MSEC);
+	pktring_mem_fail(sim->ring, ENOBUFS);
+	sim_cycle(sim);
+	pktring_mem_fail(sim->ring, 0);
+	sim_run(sim, 500 * NSEC_PER_MSEC);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(engine_dac_report(sim->boxes[i].dac)->drops_interface, 8);
+		assert_int_equal(cushion_of(sim, i), 160 - 64);
+		assert_account(sim, i, 0);
+	}
+	server.src.playing = false;
+	sim_run(sim, 200 * NSEC_PER_MSEC);
+	assert_settled(sim, 0);
+	sim_free(sim);
+}
+
+/* What plays into one box misses cycles: its cushion is smaller by them, and only its own. */
+static void test_missed_cycles(void **state)
+{
+	int64_t cycle_ns = 64 * NSEC_PER_SEC / 48000;
+
+	for (unsigned missed = 1; missed <= 4; missed++) {
+		struct server server = {0};
+		struct sim *sim = varying_new(2, 48000, 64, &server);
+
+		play_stretch(sim, &server.src, NSEC_PER_SEC);
+		server.src.playing = true;
+		server.src.stretches++;
+		sim_run(sim, NSEC_PER_SEC);
+		sim->absent = 1 << 1;
+		sim_run(sim, missed * cycle_ns);
+		sim->absent = 0;
+		sim_run(sim, NSEC_PER_SEC);
+		assert_int_equal(resyncs_of(sim, 0), 0);
+		assert_int_equal(sim_status(sim, 0).pattern.breaks, 0);
+		assert_account(sim, 0, 0);
+		assert_account(sim, 1, 0);
+		/* One leaves 2 ms; more of them have to be made up for. */
+		assert_int_equal(resyncs_of(sim, 1), missed > 1 ? 1 : 0);
+		server.src.playing = false;
+		sim_run(sim, 200 * NSEC_PER_MSEC);
 		assert_settled(sim, 0);
 		sim_free(sim);
 	}
@@ -699,6 +783,9 @@ int main(void)
 		cmocka_unit_test(test_cycles_that_do_not_fit),
 		cmocka_unit_test(test_volumes),
 		cmocka_unit_test(test_interface_fails),
+		cmocka_unit_test(test_late_start),
+		cmocka_unit_test(test_one_kick_fails),
+		cmocka_unit_test(test_missed_cycles),
 		cmocka_unit_test(test_latency_set),
 	};
 

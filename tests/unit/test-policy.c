@@ -56,6 +56,29 @@ static void test_latency_is_what_was_asked_for(void **state)
 	}
 }
 
+/* Where periods vary the cushion is the same, and room is made for the longest. */
+static void test_varying(void **state)
+{
+	static const uint32_t rates[] = {44100, 48000, 88200, 96000};
+
+	for (unsigned r = 0; r < 4; r++) {
+		for (uint32_t period = 8; period <= 8192; period++) {
+			uint32_t longest = policy_longest(period);
+			struct policy fixed, p;
+
+			assert_int_equal(longest, period <= 2048 ? 2048 : 8192);
+			assert_int_equal(policy_make(period, rates[r], POLICY_LATENCY_AUTO, &fixed), 0);
+			assert_int_equal(policy_make_varying(period, rates[r], POLICY_LATENCY_AUTO, &p), 0);
+			assert_int_equal(p.lead_blocks, fixed.lead_blocks);
+			assert_int_equal(p.latency_frames, fixed.latency_frames);
+			assert_int_equal(p.burst_blocks, fixed.burst_blocks);
+			/* No box takes so many at once. */
+			assert_true(p.paced);
+			assert_true(p.slots >= 2 * (p.lead_blocks + longest / 8));
+		}
+	}
+}
+
 static void test_refused(void **state)
 {
 	struct policy p;
@@ -67,6 +90,9 @@ static void test_refused(void **state)
 	assert_int_equal(policy_make(64, 0, 64, &p), -EINVAL);
 	assert_int_equal(policy_make(64, 48000, -2, &p), -EINVAL);
 	assert_int_equal(policy_make(64, 48000, 961, &p), -EINVAL);
+	assert_int_equal(policy_make_varying(7, 48000, 64, &p), -EINVAL);
+	assert_int_equal(policy_make_varying(64, 32000, 64, &p), -EINVAL);
+	assert_int_equal(policy_make_varying(64, 48000, 961, &p), -EINVAL);
 }
 
 int main(void)
@@ -74,6 +100,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_period),
 		cmocka_unit_test(test_latency_is_what_was_asked_for),
+		cmocka_unit_test(test_varying),
 		cmocka_unit_test(test_refused),
 	};
 

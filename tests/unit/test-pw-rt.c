@@ -238,7 +238,7 @@ static void test_samples(void **state)
 		assert_int_equal(call->cycle.frames, 64);
 		assert_int_equal(call->cycle.rate_hz, 48000);
 		assert_true(call->cycle.varying);
-		assert_false(call->cycle.more || call->cycle.freewheel);
+		assert_false(call->cycle.freewheel);
 		assert_true(call->cycle.now_ns >= before && call->cycle.now_ns <= now_ns());
 		for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
 			assert_int_equal(rig->nodes[0].in[k].io.status, SPA_STATUS_NEED_DATA);
@@ -393,11 +393,10 @@ static void test_together(void **state)
 {
 	struct rig *rig = *state;
 
-	/* Who comes first does not know of the others yet. */
+	/* Who comes first does not know of the others yet, who are with it from the next cycle on. */
 	tick(rig, 0);
 	turns(rig, 0x7);
-	assert_int_equal(rig->calls[1].cycle.more, true);
-	assert_calls(rig, 3, 0x1);
+	assert_calls(rig, 1, 0x1);
 	tick(rig, 0);
 	turn(rig, 2);
 	pwrt_flush_rt(&rig->rt);
@@ -408,7 +407,6 @@ static void test_together(void **state)
 	turn(rig, 1);
 	assert_calls(rig, 0, 0);
 	pwrt_flush_rt(&rig->rt);
-	assert_false(rig->calls[0].cycle.more);
 	assert_calls(rig, 1, 0x7);
 	pwrt_flush_rt(&rig->rt);
 	assert_calls(rig, 0, 0);
@@ -451,18 +449,14 @@ static void test_one_misses(void **state)
 	turns(rig, 0x4);
 	assert_int_equal(rig->calls[0].cycles[0], rig->at);
 	assert_calls(rig, 1, 0x5);
-	/* The one comes back, behind the others: more of the same cycle; then it is one of them. */
+	/* The one comes back, behind the others: too late for this cycle; then it is one of them. */
 	tick(rig, 0);
 	turns(rig, 0x5);
-	assert_false(rig->calls[0].cycle.more);
 	assert_calls(rig, 1, 0x5);
 	turns(rig, 0x2);
-	assert_true(rig->calls[0].cycle.more);
-	assert_int_equal(rig->calls[0].cycle.frames, 64);
-	assert_calls(rig, 1, 0x2);
+	assert_calls(rig, 0, 0);
 	tick(rig, 0);
 	turns(rig, 0x7);
-	assert_false(rig->calls[0].cycle.more);
 	assert_calls(rig, 1, 0x7);
 }
 
@@ -599,7 +593,6 @@ static void test_driver_change(void **state)
 	rig->at++;
 	turns(rig, 0x3);
 	assert_int_equal(rig->calls[0].cycles[1], rig->at);
-	assert_false(rig->calls[0].cycle.more);
 	assert_calls(rig, 1, 0x3);
 	/* And so is one of another length. */
 	rig->position.clock.duration = 32;
@@ -655,13 +648,12 @@ static void test_not_running(void **state)
 	tick(rig, 0);
 	turns(rig, 0x3);
 	assert_calls(rig, 0, 0);
-	assert_int_equal(atomic_load(&rig->rt.begun), 2);
-	assert_int_equal(atomic_load(&rig->rt.ended), 2);
+	assert_int_equal(atomic_load(&rig->rt.begun), 1);
+	assert_int_equal(atomic_load(&rig->rt.ended), 1);
 	tick(rig, 0);
 	turns(rig, 0x1);
 	atomic_store(&rig->rt.run, true);
 	turns(rig, 0x2);
-	assert_false(rig->calls[0].cycle.more);
 	assert_int_equal(rig->calls[0].cycles[0], rig->at);
 	assert_calls(rig, 1, 0x3);
 	atomic_store(&rig->rt.run, false);
@@ -841,7 +833,6 @@ static void assert_told(struct rig *rig, struct model *m, unsigned cycle)
 		return;
 	}
 	assert_int_equal(call->nodes, m->pending);
-	assert_int_equal(call->cycle.more, m->called);
 	assert_int_equal(call->cycle.frames, m->frames);
 	for (unsigned n = 0; n < NODES; n++) {
 		if (m->pending & 1u << n) {
@@ -857,7 +848,7 @@ static void model_turn(struct rig *rig, struct model *m, unsigned n)
 {
 	turn(rig, n);
 	m->now |= 1u << n;
-	m->pending |= 1u << n;
+	m->pending |= m->called ? 0 : 1u << n;
 }
 
 static void model_flush(struct rig *rig, struct model *m)
