@@ -13,6 +13,7 @@
 
 #include <pipewire/impl.h>
 #include <pipewire/pipewire.h>
+#include <pthread.h>
 #include <spa/param/latency-utils.h>
 
 #define PW_NAMES_MAX 96
@@ -106,6 +107,7 @@ struct pipewire_backend {
 	struct pw_context *context; /* from the first start on */
 	struct pw_loop *data_loop;
 	struct spa_hook data_hook;
+	pthread_t data_thread;
 	pid_t data_tid;	      /* of the data loop's thread */
 	struct pw_core *core; /* NULL: not connected */
 	struct spa_hook core_hook;

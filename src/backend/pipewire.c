@@ -4,6 +4,7 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <spa/debug/types.h>
 #include <spa/param/audio/type-info.h>
@@ -54,7 +55,10 @@ static void before_sleep_rt(void *data)
 {
 	struct pipewire_backend *p = data;
 
-	pwrt_flush_rt(&p->rt);
+	/* Whoever waits for something that it has invoked in the data loop calls its hooks as well, on its own thread. */
+	if (pthread_equal(pthread_self(), p->data_thread)) {
+		pwrt_flush_rt(&p->rt);
+	}
 }
 
 static const struct spa_loop_control_hooks data_hooks = {
@@ -68,6 +72,7 @@ static int add_hook(
 	struct pipewire_backend *p = user;
 
 	p->data_tid = gettid();
+	p->data_thread = pthread_self();
 	pw_loop_add_hook(p->data_loop, &p->data_hook, &data_hooks, p);
 	return 0;
 }

@@ -260,8 +260,10 @@ static void wire_rt(struct engine *engine, const struct wire_plan *wire, const s
 		take_pacer_drops_rt(wire);
 	}
 	if (total > 0 && wire->pacer && all_expected_rt(wire) && all_varying_rt(wire)) {
+		atomic_store_explicit(&wire->pacer->lazy, true, memory_order_relaxed);
 		send_varying_rt(engine, wire, cycle);
 	} else if (total > 0 && wire->pacer && all_expected_rt(wire)) {
+		atomic_store_explicit(&wire->pacer->lazy, false, memory_order_relaxed);
 		fill_paced_rt(wire, cycle, &engine->clock);
 	} else if (total > 0 && wire->pacer) {
 		fill_paced_rest_rt(wire, cycle);

@@ -27,7 +27,8 @@ struct pacer {
 	_Atomic uint64_t released;
 	/* The same once a kick has taken them: until then the pacer's thread may be in the kernel, or will be again. */
 	_Atomic uint64_t kicked;
-	uint32_t held; /* RT's: slots for which the queue had no room, part of the next chunk */
+	uint32_t held;	   /* RT's: slots for which the queue had no room, part of the next chunk */
+	_Atomic bool lazy; /* RT sends what is due at once by itself */
 	_Atomic bool stop;
 	bool started;
 	pthread_t thread;

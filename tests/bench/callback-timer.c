@@ -1,21 +1,20 @@
 /*
- * Preloaded into a JACK client: times its process callback, counts xruns and sendto() calls, whatever program
- * it is, so that programs can be compared by one and the same measure.
+ * Preloaded into a client of JACK or PipeWire: times what it does in each cycle, counts xruns and sendto() calls, whatever
+ * program it is, so that programs can be compared by one and the same measure.
  *
  * Counting begins with SIGUSR1 and ends with SIGUSR2. At exit a line of JSON goes to the file named by
- * CALLBACK_TIMER_REPORT. What it adds to a callback is two readings of the clock, outside of what is timed
- * but for half a reading each, and to sendto() a counter.
+ * CALLBACK_TIMER_REPORT. What it adds to a callback (of PipeWire, to each node's turn) is two readings of the clock,
+ * outside of what is timed but for half a reading each, and to sendto() a counter.
  *
- * Threads: the callback's own writes the histogram; whoever calls sendto() in a cycle writes the counter of
- * calls, one thread in all programs that this is for.
+ * Threads: the callback's own writes the histograms; each sendto() is counted by its own thread, the callback's apart.
  */
+#include "callback-timer.h"
 #include "histogram.h"
 
 #include "base/util.h"
 
 #include <dlfcn.h>
 #include <inttypes.h>
-#include <jack/jack.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -23,60 +22,50 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-static struct histogram times;
+static struct histogram times, spans;
+static uint64_t sum_ns; /* of times */
 static atomic_bool counting;
+static _Atomic pid_t callback_tid;
 static _Atomic uint64_t sends;
+static _Atomic uint64_t other_sends;
 static _Atomic uint64_t xruns;
+static __thread bool is_callback_thread __attribute__((tls_model("initial-exec")));
 
-static JackProcessCallback real_process;
-static JackXRunCallback real_xrun;
 static ssize_t (*real_sendto)(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
 
-static int timed_process(jack_nframes_t frames, void *arg)
+void callback_timer_add_rt(int64_t took_ns, int64_t span_ns)
 {
-	int64_t start_ns = now_ns();
-	int r = real_process(frames, arg);
-	int64_t took_ns = now_ns() - start_ns;
-
+	if (!is_callback_thread) {
+		is_callback_thread = true;
+		callback_tid = gettid();
+	}
 	if (atomic_load_explicit(&counting, memory_order_relaxed)) {
 		histogram_add_rt(&times, (uint64_t)took_ns);
+		histogram_add_rt(&spans, (uint64_t)span_ns);
+		sum_ns += (uint64_t)took_ns;
 	}
-	return r;
 }
 
-int jack_set_process_callback(jack_client_t *client, JackProcessCallback callback, void *arg)
-{
-	int (*real)(jack_client_t *, JackProcessCallback, void *);
-
-	*(void **)&real = dlsym(RTLD_NEXT, "jack_set_process_callback");
-	real_process = callback;
-	return real(client, timed_process, arg);
-}
-
-static int counted_xrun(void *arg)
+void callback_timer_xrun(void)
 {
 	if (atomic_load_explicit(&counting, memory_order_relaxed)) {
 		atomic_fetch_add_explicit(&xruns, 1, memory_order_relaxed);
 	}
-	return real_xrun(arg);
-}
-
-int jack_set_xrun_callback(jack_client_t *client, JackXRunCallback callback, void *arg)
-{
-	int (*real)(jack_client_t *, JackXRunCallback, void *);
-
-	*(void **)&real = dlsym(RTLD_NEXT, "jack_set_xrun_callback");
-	real_xrun = callback;
-	return real(client, counted_xrun, arg);
 }
 
 ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len)
 {
-	if (atomic_load_explicit(&counting, memory_order_relaxed)) {
+	if (!atomic_load_explicit(&counting, memory_order_relaxed)) {
+		return real_sendto(fd, data, len, flags, to, to_len);
+	}
+	if (is_callback_thread) {
 		/* No locked instruction: it would be dearer than all else here. */
 		atomic_store_explicit(
 			&sends, atomic_load_explicit(&sends, memory_order_relaxed) + 1, memory_order_relaxed);
+	} else {
+		atomic_fetch_add_explicit(&other_sends, 1, memory_order_relaxed);
 	}
 	return real_sendto(fd, data, len, flags, to, to_len);
 }
@@ -91,8 +80,9 @@ __attribute__((constructor)) static void begin(void)
 	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	*(void **)&real_sendto = dlsym(RTLD_NEXT, "sendto");
-	/* Its pages are there before the callback needs them. */
+	/* Their pages are there before the callback needs them. */
 	memset(&times, 0, sizeof(times));
+	memset(&spans, 0, sizeof(spans));
 	sigaction(SIGUSR1, &sa, NULL);
 	sigaction(SIGUSR2, &sa, NULL);
 }
@@ -110,12 +100,15 @@ __attribute__((destructor)) static void report(void)
 	if (!f) {
 		return;
 	}
-	fprintf(f, "{\"callbacks\": %" PRIu64, times.total);
+	fprintf(f, "{\"callback_thread\": %d, \"callbacks\": %" PRIu64 ", \"callback_sum_ns\": %" PRIu64,
+		(int)callback_tid, times.total, sum_ns);
 	print_us(f, "p50_us", histogram_quantile_ns(&times, 0.5));
 	print_us(f, "p99_us", histogram_quantile_ns(&times, 0.99));
 	print_us(f, "p999_us", histogram_quantile_ns(&times, 0.999));
 	print_us(f, "max_us", times.max_ns);
-	fprintf(f, ", \"sendto\": %" PRIu64 ", \"xruns\": %" PRIu64 "}\n", atomic_load(&sends),
-		atomic_load(&xruns));
+	print_us(f, "span_p50_us", histogram_quantile_ns(&spans, 0.5));
+	print_us(f, "span_p99_us", histogram_quantile_ns(&spans, 0.99));
+	fprintf(f, ", \"sendto\": %" PRIu64 ", \"sendto_elsewhere\": %" PRIu64 ", \"xruns\": %" PRIu64 "}\n",
+		atomic_load(&sends), atomic_load(&other_sends), atomic_load(&xruns));
 	fclose(f);
 }

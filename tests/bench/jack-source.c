@@ -1,79 +1,32 @@
 /*
- * The load of the benchmarks: a JACK client with eight outputs, connected in turn to all input ports of
- * another client. Full scale on each, so that no conversion meets silence. The signals are made beforehand:
- * what the source itself takes should not be noticed.
+ * The load of the benchmarks under JACK: a client with eight outputs, connected in turn to all input ports
+ * of another client.
  */
 #include "config.h"
 
+#include "bench-signal.h"
 #include "jack-bench.h"
 
 #include "base/util.h"
 
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define LOOP_FRAMES 8192 /* whole periods of each sine; noise repeats after it */
-#define FULL_SCALE 0x1.fffffep-1f /* largest below 1 */
-
-enum signal {
-	SIGNAL_NOISE,
-	SIGNAL_SINE,
-	SIGNAL_MIXED,
-};
 
 static struct jack_bench bench = {.program = "jack-source", .client_name = "jack-source"};
 static const char *target;
 static unsigned expected = 1;
-static enum signal signal_kind = SIGNAL_MIXED;
+static enum bench_signal_kind signal_kind = BENCH_SIGNAL_MIXED;
+static struct bench_signal played; /* JACK's thread, once the client is active */
 static unsigned connected;
 static bool told;
-static float loops[JACK_BENCH_CHANNELS][LOOP_FRAMES] CACHELINE_ALIGNED;
-static jack_nframes_t loop_at; /* JACK's thread */
-
-static float noise(void)
-{
-	static uint32_t state = 1;
-
-	state ^= state << 13;
-	state ^= state >> 17;
-	state ^= state << 5;
-	return (float)(int32_t)state * 0x1p-31f * FULL_SCALE;
-}
-
-static void fill_loops(void)
-{
-	for (unsigned k = 0; k < JACK_BENCH_CHANNELS; k++) {
-		bool sine = signal_kind == SIGNAL_SINE || (signal_kind == SIGNAL_MIXED && k % 2 == 0);
-		double cycles = 37.0 * (k + 1);
-
-		for (unsigned i = 0; i < LOOP_FRAMES; i++) {
-			double phase = 2.0 * M_PI * cycles * i / LOOP_FRAMES;
-
-			loops[k][i] = sine ? (float)sin(phase) * FULL_SCALE : noise();
-		}
-	}
-}
 
 static unsigned play_rt(struct jack_bench *b, jack_nframes_t frames)
 {
-	jack_nframes_t at = loop_at;
-
 	for (unsigned k = 0; k < JACK_BENCH_CHANNELS; k++) {
-		float *out = jack_port_get_buffer(b->ports[k], frames);
-
-		at = loop_at;
-		for (jack_nframes_t done = 0; done < frames;) {
-			jack_nframes_t n = MIN(frames - done, LOOP_FRAMES - at);
-
-			memcpy(out + done, loops[k] + at, n * sizeof(*out));
-			done += n;
-			at = (at + n) % LOOP_FRAMES;
-		}
+		bench_signal_copy_rt(&played, k, jack_port_get_buffer(b->ports[k], frames), frames);
 	}
-	loop_at = at;
+	bench_signal_advance_rt(&played, frames);
 	return 0;
 }
 
@@ -139,27 +92,30 @@ static void usage(FILE *f)
 		JACK_BENCH_PORTS_MAX);
 }
 
-static enum signal signal_of(const char *text)
+static enum bench_signal_kind signal_of(const char *text)
 {
-	static const char *const names[] = {"noise", "sine", "mixed"};
+	enum bench_signal_kind kind;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			return (enum signal)i;
-		}
+	if (bench_signal_kind_from_string(text, &kind) < 0) {
+		fprintf(stderr, "jack-source: --signal %s: allowed are noise, sine and mixed\n", text);
+		exit(2);
 	}
-	fprintf(stderr, "jack-source: --signal %s: allowed are noise, sine and mixed\n", text);
-	exit(2);
+	return kind;
 }
 
 static void parse_options(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"to", required_argument, NULL, 't'},      {"ports", required_argument, NULL, 'p'},
-		{"signal", required_argument, NULL, 'k'},  {"server", required_argument, NULL, 's'},
-		{"name", required_argument, NULL, 'N'},    {"warmup", required_argument, NULL, 'w'},
-		{"seconds", required_argument, NULL, 'S'}, {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},       {0},
+		{"to", required_argument, NULL, 't'},
+		{"ports", required_argument, NULL, 'p'},
+		{"signal", required_argument, NULL, 'k'},
+		{"server", required_argument, NULL, 's'},
+		{"name", required_argument, NULL, 'N'},
+		{"warmup", required_argument, NULL, 'w'},
+		{"seconds", required_argument, NULL, 'S'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
 	int o;
 
@@ -209,7 +165,7 @@ int main(int argc, char **argv)
 	bool ok;
 
 	parse_options(argc, argv);
-	fill_loops();
+	bench_signal_fill(&played, signal_kind);
 	bench.work_rt = play_rt;
 	bench.tick = connect_all;
 	if (!jack_bench_open(&bench)) {

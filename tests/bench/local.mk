@@ -1,12 +1,20 @@
 # Benchmarks: `make bench-programs` builds them; `sudo make bench` runs the daemon beside the plain port of the
-# plugin and prints how they compare (BENCH_ARGS: options of tests/bench/run-bench.sh).
+# plugin and prints how they compare (BENCH_ARGS: options of tests/bench/run-bench.sh); `sudo make bench-pipewire` runs
+# it under PipeWire beside JACK (options of tests/bench/run-pipewire.sh).
 EXTRA_PROGRAMS += tests/bench/bench-sample
 tests_bench_bench_sample_LDADD = $(DSP_LIBS) -lm
 bench_programs = tests/bench/bench-sample
 
 EXTRA_DIST += \
+	tests/bench/bench.sh \
+	tests/bench/callback-timer-jack.c \
+	tests/bench/callback-timer-pipewire.c \
 	tests/bench/callback-timer.c \
+	tests/bench/callback-timer.h \
+	tests/bench/figures.jq \
+	tests/bench/pipewire.jq \
 	tests/bench/run-bench.sh \
+	tests/bench/run-pipewire.sh \
 	tests/bench/summary.jq
 
 if WITH_JACK
@@ -31,7 +39,11 @@ tests_bench_jack_null_SOURCES = tests/bench/jack-null.c $(BENCH_JACK)
 tests_bench_jack_null_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS)
 tests_bench_jack_null_LDADD = $(JACK_LIBS)
 
-tests_bench_jack_source_SOURCES = tests/bench/jack-source.c $(BENCH_JACK)
+tests_bench_jack_source_SOURCES = \
+	tests/bench/bench-signal.c \
+	tests/bench/bench-signal.h \
+	tests/bench/jack-source.c \
+	$(BENCH_JACK)
 tests_bench_jack_source_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS)
 tests_bench_jack_source_LDADD = $(JACK_LIBS) -lm
 
@@ -39,15 +51,34 @@ tests_bench_null_box_SOURCES = tests/bench/null-box.c
 tests_bench_null_box_LDADD = libproto.a
 
 # Preloaded into whatever is measured.
-callback_timer_sources = $(srcdir)/tests/bench/callback-timer.c $(srcdir)/tests/bench/histogram.c
-tests/bench/callback-timer.so: $(callback_timer_sources) $(srcdir)/tests/bench/histogram.h
-	$(AM_V_CC)$(MKDIR_P) tests/bench && \
-		$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -I$(srcdir)/src $(WARN_CFLAGS) $(JACK_CFLAGS) -shared -fPIC \
-		-o $@ $(callback_timer_sources) -ldl
+callback_timer_sources = \
+	$(srcdir)/tests/bench/callback-timer-jack.c \
+	$(srcdir)/tests/bench/callback-timer.c \
+	$(srcdir)/tests/bench/histogram.c
+
+if WITH_PIPEWIRE
+EXTRA_PROGRAMS += tests/bench/pw-source
+bench_programs += tests/bench/pw-source
+tests_bench_pw_source_SOURCES = \
+	tests/bench/bench-signal.c \
+	tests/bench/bench-signal.h \
+	tests/bench/pw-source.c
+tests_bench_pw_source_CFLAGS = $(AM_CFLAGS) $(PIPEWIRE_CFLAGS)
+tests_bench_pw_source_LDADD = $(PIPEWIRE_LIBS) -lm
+callback_timer_sources += $(srcdir)/tests/bench/callback-timer-pipewire.c
 endif
 
-.PHONY: bench-programs bench
+callback_timer_headers = $(srcdir)/tests/bench/callback-timer.h $(srcdir)/tests/bench/histogram.h
+tests/bench/callback-timer.so: $(callback_timer_sources) $(callback_timer_headers)
+	$(AM_V_CC)$(MKDIR_P) tests/bench && \
+		$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -I$(srcdir)/src $(WARN_CFLAGS) $(JACK_CFLAGS) \
+		$(PIPEWIRE_CFLAGS) -shared -fPIC -o $@ $(callback_timer_sources) -ldl
+endif
+
+.PHONY: bench-programs bench bench-pipewire
 bench-programs: $(bench_programs)
 bench: all bench-programs
 	BUILD='$(abs_builddir)' bash $(srcdir)/tests/bench/run-bench.sh $(BENCH_ARGS)
+bench-pipewire: all bench-programs
+	BUILD='$(abs_builddir)' bash $(srcdir)/tests/bench/run-pipewire.sh $(BENCH_ARGS)
 CLEANFILES += $(EXTRA_PROGRAMS) tests/bench/callback-timer.so

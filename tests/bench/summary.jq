@@ -1,9 +1,7 @@
 # The runs of run-bench.sh, one object each, as one object or as a table for people.
 # $about: machine and settings; $only: the number of boxes wanted, null for all; $format: "json" or "table".
 
-def median: sort | length as $n
-	| if $n == 0 then null elif $n % 2 == 1 then .[($n - 1) / 2] else (.[$n / 2 - 1] + .[$n / 2]) / 2 end;
-def over($other): if . == null or $other == null or $other == 0 then null else . / $other end;
+include "figures";
 
 def figures: {
 	cpu_percent: (.cpu_ns / .wall_us / 10),
@@ -18,40 +16,21 @@ def figures: {
 def compared: "cpu_percent", "cpu_ns_per_frame", "callback_p50_us";
 def beyond_floor: "cpu_percent", "callback_p50_us";
 
-def spread: map(select(. != null)) | if length == 0 then null else {median: median, lowest: min, highest: max} end;
-def program_summary: map(figures) as $f
-	| (reduce ($f[0] | keys_unsorted[]) as $k ({}; .[$k] = ($f | map(.[$k]) | spread)))
-	+ {lost: map(.lost), xruns: map(.xruns)};
-
-# The ratio of the medians; lowest and highest are those of the rounds.
-def ratio($k; $daemon; $plain): [$daemon, $plain] | map(map(figures[$k])) | {
-	median: (map(median) | .[1] as $p | .[0] | over($p)),
-	lowest: (transpose | map(.[1] as $p | .[0] | over($p)) | min),
-	highest: (transpose | map(.[1] as $p | .[0] | over($p)) | max)
-};
+def program_summary: (map(figures) | spreads) + {lost: map(.lost), xruns: map(.xruns)};
 def above_floor($k): .null[$k].median as $floor | .plain[$k].median as $plain
 	| .daemon[$k].median - $floor | over($plain - $floor);
 
 def boxes_summary: sort_by(.round) | . as $runs
 	| (reduce ("daemon", "plain", "null") as $p ({boxes: $runs[0].boxes};
 		.[$p] = ($runs | map(select(.program == $p)) | program_summary)))
-	| .ratio = (reduce compared as $k ({}; .[$k] = ratio($k; $runs | map(select(.program == "daemon"));
-		$runs | map(select(.program == "plain")))))
+	| .ratio = (reduce compared as $k ({}; .[$k] = ratio($k; $runs | map(select(.program == "daemon") | figures);
+		$runs | map(select(.program == "plain") | figures))))
 	| .ratio_above_null = (. as $all | reduce beyond_floor as $k ({}; .[$k] = ($all | above_floor($k))));
 
 def summary: {about: $about, results: (group_by(.boxes) | map(boxes_summary)), runs: .};
 
 # --- The table ---
 
-def fixed($digits): if . == null then "-" else
-	(. < 0) as $negative | (fabs * pow(10; $digits) | round | tostring) as $s
-	| ("0" * ([$digits + 1 - ($s | length), 0] | max) // "") + $s
-	| (if $negative then "-" else "" end) + .[:length - $digits]
-		+ (if $digits > 0 then "." + .[length - $digits:] else "" end)
-	end;
-def left($width): . + (" " * ([$width - length, 0] | max) // "");
-def cell($digits): if . == null then "-" else
-	(.median | fixed($digits)) + " (" + (.lowest | fixed($digits)) + "-" + (.highest | fixed($digits)) + ")" end;
 def row($c): (.[0] | left(22)) + (.[1] | left($c)) + (.[2] | left($c)) + (.[3] | left(19)) + (.[4] | left($c)) + .[5]
 	| sub(" +$"; "");
 
@@ -63,9 +42,7 @@ def list_row($title; $k): [$title, (.daemon, .plain | .[$k] | map(tostring) | jo
 	(.null[$k] | map(tostring) | join(" ")), ""] | row(25);
 
 def table: (.results[] | "",
-	"\(.boxes) \(if .boxes == 1 then "box" else "boxes" end), \($about.rate_hz) Hz, "
-		+ "period \($about.period_frames): \(.boxes * $about.rate_hz / 8) frames a second; "
-		+ "\($about.rounds) x \($about.seconds) s",
+	heading($about),
 	(["", "daemon", "plain port", "daemon/plain", "JACK alone", "daemon/plain without JACK"] | row(25)),
 	figure_row("CPU, % of a core"; "cpu_percent"; 2),
 	figure_row("CPU, ns a frame"; "cpu_ns_per_frame"; 0),

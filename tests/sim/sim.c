@@ -253,7 +253,7 @@ void sim_reconfigure(struct sim *sim, int latency_frames)
 	}
 }
 
-/* As often as its thread would: when something is due, and once a millisecond. */
+/* As often as its thread would where periods vary: when something is due, and every 2 ms. */
 static void poll_pacer(struct sim *sim, int64_t until_ns)
 {
 	while (sim->pacer_ns <= until_ns) {
@@ -261,7 +261,7 @@ static void poll_pacer(struct sim *sim, int64_t until_ns)
 
 		sim->now_ns = MAX(sim->now_ns, sim->pacer_ns);
 		due = engine_wire_run_pacer(sim->wire, sim->now_ns);
-		sim->pacer_ns = MIN(due, sim->now_ns + NSEC_PER_MSEC);
+		sim->pacer_ns = MIN(due, sim->now_ns + 2 * NSEC_PER_MSEC);
 	}
 }
 

@@ -1,0 +1,43 @@
+#include "callback-timer.h"
+
+#include "base/util.h"
+
+#include <dlfcn.h>
+#include <jack/jack.h>
+
+static JackProcessCallback real_process;
+static JackXRunCallback real_xrun;
+
+static int timed_process(jack_nframes_t frames, void *arg)
+{
+	int64_t start_ns = now_ns();
+	int r = real_process(frames, arg);
+	int64_t took_ns = now_ns() - start_ns;
+
+	callback_timer_add_rt(took_ns, took_ns);
+	return r;
+}
+
+int jack_set_process_callback(jack_client_t *client, JackProcessCallback callback, void *arg)
+{
+	int (*real)(jack_client_t *, JackProcessCallback, void *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "jack_set_process_callback");
+	real_process = callback;
+	return real(client, timed_process, arg);
+}
+
+static int counted_xrun(void *arg)
+{
+	callback_timer_xrun();
+	return real_xrun(arg);
+}
+
+int jack_set_xrun_callback(jack_client_t *client, JackXRunCallback callback, void *arg)
+{
+	int (*real)(jack_client_t *, JackXRunCallback, void *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "jack_set_xrun_callback");
+	real_xrun = callback;
+	return real(client, counted_xrun, arg);
+}
