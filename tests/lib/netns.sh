@@ -13,7 +13,10 @@
 #   NT_NS, NT_CONF, NT_PROC, NT_RUN, NT_STATE   set before nt_daemon, nt_ctl and the like: of another daemon
 #   nt_ctl ARG..., nt_status JQ-FILTER, nt_wait_state DEVICE STATE [SECONDS]
 #   nt_feed_start ARG..., nt_feed_end SECONDS   jack-feed; its report is in $NT_FEED_JSON
+#   NT_BACKEND, NT_FEED, NT_FEED_SERVER   the daemon's backend (jack), the program that plays (jack-feed) and its server
+#                                ($NT_SERVER); pipewire.sh sets others
 #   nt_exact NAME CMD...         CMD plays $NT_SOURCE into a box that records $NT_RECORDING: are they equal?
+#                                NT_RECORDINGS: its files, where there are several boxes, all of them equal
 #                                NT_LOST_BEFORE: what the box had lost before the music, if CMD says so
 #   NT_AS_USER                   what runs the daemon and the JACK clients; empty: root does
 #   nt_ok TEXT, nt_not_ok TEXT, nt_check TEXT CMD..., nt_end
@@ -34,12 +37,15 @@ NT_SPRAY=
 NT_HOST_IF=host0
 NT_BOX_IF=box0
 NT_SERVER=
+NT_BACKEND=jack
+NT_FEED_SERVER=
 NT_CONF=
 NT_FEED_JSON={}
 NT_EMU_JSON={}
 NT_COMPARE_JSON={}
 NT_SOURCE=
 NT_RECORDING=
+NT_RECORDINGS=()
 NT_XRUNS=0
 NT_LOST_BEFORE=0
 NT_SAID=
@@ -96,6 +102,7 @@ nt_setup() {
 		NT_SPRAY=$(nt_program frame-spray) || return 1
 	procs_begin
 	NT_SERVER=ethlinkd-test-$$
+	NT_FEED_SERVER=$NT_SERVER
 	NT_CONF=$PROCS_DIR/ethlinkd.conf
 	NT_RUN=$PROCS_DIR/run
 	NT_STATE=$PROCS_DIR/state
@@ -192,10 +199,15 @@ nt_emu_value() {
 	jq -r ".boxes[0].$1" <<< "$NT_EMU_JSON"
 }
 
+# The sum over all boxes.
+nt_emu_sum() {
+	jq -r "[.boxes[].$1] | add" <<< "$NT_EMU_JSON"
+}
+
 nt_config() {
 	local line
 
-	printf '[daemon]\nbackend = jack\njack-server = %s\ninterface = %s\n' "$NT_SERVER" "$NT_HOST_IF" > "$NT_CONF"
+	printf '[daemon]\nbackend = %s\njack-server = %s\ninterface = %s\n' "$NT_BACKEND" "$NT_SERVER" "$NT_HOST_IF" > "$NT_CONF"
 	for line in "$@"; do
 		printf '%s\n' "$line" >> "$NT_CONF"
 	done
@@ -243,10 +255,14 @@ nt_all_online() {
 	[ "$(nt_status '[.devices[] | select(.state != "online")] | length')" = 0 ]
 }
 
+nt_dropped_by_all() {
+	nt_status '[.devices[].frames_dropped] | add'
+}
+
 # What was dropped before (an interface went away, say) is not the music's.
 nt_feed_start() {
-	nt_dropped_before=$(nt_status '.devices[0].frames_dropped')
-	procs_start feed "${NT_AS_USER[@]}" "$NT_FEED" --server "$NT_SERVER" "$@"
+	nt_dropped_before=$(nt_dropped_by_all)
+	procs_start feed "${NT_AS_USER[@]}" "$NT_FEED" --server "$NT_FEED_SERVER" "$@"
 }
 
 # $1: seconds that it may take.
@@ -296,23 +312,36 @@ nt_faults() {
 		(if .stall_max_us * .rate / 1e6 > $latency / 2 then .stalls else 0 end)' <<< "$NT_FEED_JSON"
 }
 
+# One that is not equal speaks for all.
+nt_compare() {
+	local f json
+
+	NT_COMPARE_JSON=
+	for f in "${NT_RECORDINGS[@]:-$NT_RECORDING}"; do
+		json=$("$NT_COMPARE" --source "$NT_SOURCE" "$f" 2>> "$PROCS_DIR/compare.err")
+		if [ -z "$NT_COMPARE_JSON" ] || [ "$(jq -r .identical <<< "$json")" != true ]; then
+			NT_COMPARE_JSON=${json:-{\}}
+		fi
+	done
+}
+
 # After playing: stops the daemon and the box (process emu) and compares. Sets NT_XRUNS, NT_COMPARE_JSON and NT_SAID.
 # 0: exact. 1: not, but this machine was at fault at least once. 2: wrong.
 nt_judge() {
 	local status said
 
 	NT_XRUNS=$(nt_faults)
-	nt_dropped=$(($(nt_status '.devices[0].frames_dropped') - nt_dropped_before))
+	nt_dropped=$(($(nt_dropped_by_all) - nt_dropped_before))
 	procs_stop ethlinkd
 	status=$PROCS_STATUS
 	nt_emu_end emu || return 2
-	NT_COMPARE_JSON=$("$NT_COMPARE" --source "$NT_SOURCE" "$NT_RECORDING" 2>> "$PROCS_DIR/compare.err")
+	nt_compare
 	printf '%s\n' "$NT_FEED_JSON" "$NT_COMPARE_JSON" > "$PROCS_DIR/compare.out"
-	nt_lost=$(($(nt_emu_value frames_lost) - NT_LOST_BEFORE))
+	nt_lost=$(($(nt_emu_sum frames_lost) - NT_LOST_BEFORE))
 	nt_gaps=$(jq -r .gaps <<< "$NT_COMPARE_JSON")
 	# Outside of the gaps all is there, and a gap is short: an xrun costs its periods and the fades around them.
 	nt_whole=$(jq -r --argjson n "$NT_XRUNS" '.source_frames - .frames_compared <= $n * .rate / 20' <<< "$NT_COMPARE_JSON")
-	said="$(jq -r .identical <<< "$NT_COMPARE_JSON") $nt_lost $(nt_emu_value zero_blocks_mid_audio) $nt_dropped $status"
+	said="$(jq -r .identical <<< "$NT_COMPARE_JSON") $nt_lost $(nt_emu_sum zero_blocks_mid_audio) $nt_dropped $status"
 	# shellcheck disable=SC2086
 	NT_SAID=$(printf 'identical %s, lost by the box %s, zero blocks %s, dropped %s, exit status %s' $said)
 	NT_SAID="$NT_SAID, gaps ${nt_gaps:-?}, xruns and stalls $NT_XRUNS"
@@ -335,7 +364,7 @@ nt_exact() {
 
 	shift
 	for attempt in 1 2 3; do
-		rm -f "$NT_SOURCE" "$NT_RECORDING"
+		rm -f "$NT_SOURCE" "$NT_RECORDING" "${NT_RECORDINGS[@]}"
 		NT_SAID="it did not get as far as playing"
 		NT_XRUNS=0
 		NT_LOST_BEFORE=0

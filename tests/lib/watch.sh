@@ -35,7 +35,7 @@ watch_emu() {
 }
 
 watch_feed() {
-	procs_start feed "${NT_AS_USER[@]}" "$NT_FEED" --server "$NT_SERVER" --client feed --pattern --endless --lead-in 0 "$@"
+	procs_start feed "${NT_AS_USER[@]}" "$NT_FEED" --server "$NT_FEED_SERVER" --client feed --pattern --endless --lead-in 0 "$@"
 }
 
 watch_lines() {

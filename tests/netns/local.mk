@@ -21,6 +21,11 @@ NETNS_TESTS = \
 	tests/netns/test-dbus-bad.sh \
 	tests/netns/test-hostile.sh \
 	tests/netns/test-play.sh \
+	tests/netns/test-pw-node.sh \
+	tests/netns/test-pw-volume.sh \
+	tests/netns/test-pw-auto.sh \
+	tests/netns/test-pw-restart.sh \
+	tests/netns/test-pw-play.sh \
 	tests/netns/test-boxes32.sh
 
 EXTRA_DIST += \
@@ -36,6 +41,7 @@ EXTRA_DIST += \
 	tests/lib/check-valgrind.sh \
 	tests/lib/dbus.sh \
 	tests/lib/netns.sh \
+	tests/lib/pipewire.sh \
 	tests/lib/procs.sh \
 	tests/lib/setup.sh \
 	tests/lib/watch.sh

@@ -1,54 +1,85 @@
 #!/bin/bash
-# The realtime rule under the real JACK server: in the process callback no memory is allocated, no lock taken, nothing
-# printed, and no system call made but one kick a cycle. A preloaded trap catches all of them; that it does is shown
-# first, by callbacks that break the rule.
+# The realtime rule under the real servers, JACK and PipeWire: in what they call in their realtime threads no memory is
+# allocated, no lock taken, nothing printed, and no system call made but one kick a cycle. A preloaded trap catches all of
+# them; that it does is shown first, by callbacks that break the rule.
+# Usage: test-rt-trap.sh [jack|pipewire]...
 # shellcheck disable=SC2317 # functions are called by name
 # shellcheck source=tests/lib/netns.sh
 . "$(dirname "$0")/../lib/netns.sh"
+# shellcheck source=tests/lib/pipewire.sh
+. "$(dirname "$0")/../lib/pipewire.sh"
 
 trap_so=$BUILD/tests/tools/rt-trap.so
+each_s=${SECONDS_EACH:-3}
 
 trap_value() {
 	jq -r ".$1" "$PROCS_DIR/trap.json"
 }
 
-# run_trapped PERIOD [PROVOKE]: plays a while with the trap; its report is trap.json.
-run_trapped() {
+# start_trapped [PROVOKE [PLACE]]: the daemon with the trap; its report will be trap.json.
+start_trapped() {
 	rm -f "$PROCS_DIR/trap.json"
-	nt_config_stage
-	nt_jackd 48000 "$1" && nt_emu emu --dac 0 --commands || return 1
-	nt_launch env "LD_PRELOAD=$trap_so" "RT_TRAP_REPORT=$PROCS_DIR/trap.json" ${2:+"RT_TRAP_PROVOKE=$2"}
-	procs_until 10 "the daemon to answer" nt_answers && nt_wait_state stage online || return 1
-	nt_feed_start --music --seconds "${SECONDS_EACH:-3}" --target ethlink:stage/playback_ && nt_feed_end 60 || return 1
-	# The period changes and the box goes away and comes back: their cycles count as well.
-	if [ -z "${2:-}" ]; then
-		jack_bufsize -s "$NT_SERVER" 256 > /dev/null 2>&1 || JACK_DEFAULT_SERVER=$NT_SERVER jack_bufsize 256 > /dev/null
-		nt_wait_state stage online || return 1
-		procs_tell emu "power-cycle 0"
-		nt_wait_state stage online || return 1
-	fi
+	nt_emu emu --dac 0 --commands || return 1
+	nt_launch env "LD_PRELOAD=$trap_so" "RT_TRAP_REPORT=$PROCS_DIR/trap.json" ${1:+"RT_TRAP_PROVOKE=$1"} ${2:+"RT_TRAP_PLACE=$2"}
+	procs_until 10 "the daemon to answer" nt_answers && nt_wait_state stage online
+}
+
+end_trapped() {
 	procs_stop ethlinkd
 	[ "$PROCS_STATUS" -eq 0 ] && [ -s "$PROCS_DIR/trap.json" ]
 }
 
-provoked() {
-	run_trapped 64 "$1" && [ "$(trap_value "$2")" -gt 100 ]
+power_cycle() {
+	procs_tell emu "power-cycle 0"
+	nt_wait_state stage online
 }
 
-clean() {
-	run_trapped "$1" || return 1
+# run_jack PERIOD [PROVOKE]
+run_jack() {
+	nt_config_stage
+	nt_jackd 48000 "$1" && start_trapped "${2:-}" || return 1
+	nt_feed_start --music --seconds "$each_s" --target ethlink:stage/playback_ && nt_feed_end 60 || return 1
+	# The period changes and the box goes away and comes back: their cycles count as well.
+	if [ -z "${2:-}" ]; then
+		jack_bufsize -s "$NT_SERVER" 256 > /dev/null 2>&1 || JACK_DEFAULT_SERVER=$NT_SERVER jack_bufsize 256 > /dev/null
+		nt_wait_state stage online && power_cycle || return 1
+	fi
+	end_trapped
+}
+
+# run_pipewire QUANTUM [PROVOKE [PLACE]]: with two boxes, which have a node each, and one kick for both.
+run_pipewire() {
+	nt_config "[device stage]" "model = dac8" "serial = 0" "monitor = yes" "[device hall]" "model = dac8" "serial = 1"
+	nt_pipewire "$1" && start_trapped "${@:2}" || return 1
+	nt_feed_start --music --seconds "$each_s" --target ethlink.stage --target ethlink.hall && nt_feed_end 60 || return 1
+	# The quantum changes, links, nodes and the box go away and come back.
+	if [ -z "${2:-}" ]; then
+		nt_pw_quantum 256 && nt_pw_quantum 32 && nt_pw_quantum 0 && nt_ctl reload && power_cycle || return 1
+		nt_feed_start --music --seconds 1 --target ethlink.stage && nt_feed_end 60 || return 1
+	fi
+	end_trapped
+}
+
+# provoked SERVER WHAT KEY [PLACE]
+provoked() {
+	"run_$1" 64 "$2" "${@:4}" && [ "$(trap_value "$3")" -gt 100 ]
+}
+
+is_clean() {
 	cat "$PROCS_DIR/trap.json"
-	[ "$(trap_value untrapped)" = 0 ] && [ "$(trap_value callbacks)" -gt 100 ] && [ "$(trap_value kicks)" -gt 100 ] &&
-		[ "$(trap_value kicks_max)" = 1 ] &&
-		[ "$(trap_value '| .malloc + .free + .lock + .stdio + .syscalls')" = 0 ]
+	[ "$(trap_value untrapped)" = 0 ] && [ "$(trap_value '| .malloc + .free + .lock + .stdio + .syscalls')" = 0 ]
+}
+
+# clean SERVER PERIOD
+clean() {
+	"run_$1" "$2" && is_clean && [ "$(trap_value callbacks)" -gt 100 ] && [ "$(trap_value kicks)" -gt 100 ] &&
+		[ "$(trap_value kicks_max)" = 1 ] || return 1
+	[ "$1" = jack ] || { [ "$(trap_value nodes)" -gt 100 ] && [ "$(trap_value hooks)" -gt 100 ]; }
 }
 
 # At a long period the pacer's thread does all the kicks: the callback makes no system call at all.
 clean_paced() {
-	run_trapped "$1" || return 1
-	cat "$PROCS_DIR/trap.json"
-	[ "$(trap_value untrapped)" = 0 ] && [ "$(trap_value callbacks)" -gt 50 ] &&
-		[ "$(trap_value '| .malloc + .free + .lock + .stdio + .syscalls')" = 0 ]
+	"run_$1" "$2" && is_clean && [ "$(trap_value callbacks)" -gt 50 ]
 }
 
 run_case() {
@@ -56,16 +87,41 @@ run_case() {
 	nt_stop_all
 }
 
+jack() {
+	run_case "JACK: the trap catches malloc and free" provoked jack malloc malloc
+	run_case "JACK: the trap catches a lock" provoked jack lock lock
+	run_case "JACK: the trap catches stdio" provoked jack stdio stdio
+	run_case "JACK: the trap catches a system call" provoked jack syscall syscalls
+	run_case "JACK: nothing forbidden in the callback at period 64, one kick a cycle" clean jack 64
+	run_case "JACK: nothing forbidden in the callback at period 100, one kick a cycle" clean jack 100
+	run_case "JACK: nothing forbidden in the callback at period 2048, where the pacer kicks" clean_paced jack 2048
+}
+
+pipewire() {
+	local place
+
+	for place in node hook; do
+		run_case "PipeWire: the trap catches malloc and free in a $place" provoked pipewire malloc malloc "$place"
+		run_case "PipeWire: the trap catches a lock in a $place" provoked pipewire lock lock "$place"
+		run_case "PipeWire: the trap catches stdio in a $place" provoked pipewire stdio stdio "$place"
+		run_case "PipeWire: the trap catches a system call in a $place" provoked pipewire syscall syscalls "$place"
+	done
+	run_case "PipeWire: nothing forbidden at quantum 64, one kick a cycle" clean pipewire 64
+	run_case "PipeWire: nothing forbidden at quantum 100, one kick a cycle" clean pipewire 100
+	run_case "PipeWire: nothing forbidden at quantum 1024, where the pacer kicks" clean_paced pipewire 1024
+}
+
+[ $# -gt 0 ] || set -- jack pipewire
 nt_begin
 if [ ! -e "$trap_so" ]; then
 	echo "# $trap_so is not built"
 	exit 1
 fi
-run_case "the trap catches malloc and free" provoked malloc malloc
-run_case "the trap catches a lock" provoked lock lock
-run_case "the trap catches stdio" provoked stdio stdio
-run_case "the trap catches a system call" provoked syscall syscalls
-run_case "nothing forbidden in the callback at period 64, one kick a cycle" clean 64
-run_case "nothing forbidden in the callback at period 100, one kick a cycle" clean 100
-run_case "nothing forbidden in the callback at period 2048, where the pacer kicks" clean_paced 2048
+for server in "$@"; do
+	if [ "$server" = pipewire ]; then
+		nt_pw_missing && continue
+		nt_pw_begin
+	fi
+	"$server"
+done
 nt_end

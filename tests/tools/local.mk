@@ -26,6 +26,8 @@ tests_tools_jack_feed_SOURCES = \
 	tests/tools/jack-feed.c \
 	tests/tools/material.c \
 	tests/tools/material.h \
+	tests/tools/player.c \
+	tests/tools/player.h \
 	tests/tools/stall.c \
 	tests/tools/stall.h
 tests_tools_jack_feed_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS) $(SNDFILE_CFLAGS)
@@ -39,6 +41,24 @@ tests_tools_wav_compare_CFLAGS = $(AM_CFLAGS) $(SNDFILE_CFLAGS)
 tests_tools_wav_compare_LDADD = $(SNDFILE_LIBS) -lm
 
 TESTS += tests/tools/test-wav-compare.sh
+endif
+endif
+endif
+
+if WITH_TESTS
+if WITH_PIPEWIRE
+if WITH_EMULATOR
+noinst_PROGRAMS += tests/tools/pw-feed
+tests_tools_pw_feed_SOURCES = \
+	tests/tools/material.c \
+	tests/tools/material.h \
+	tests/tools/player.c \
+	tests/tools/player.h \
+	tests/tools/pw-feed.c \
+	tests/tools/stall.c \
+	tests/tools/stall.h
+tests_tools_pw_feed_CFLAGS = $(AM_CFLAGS) $(PIPEWIRE_CFLAGS) $(SNDFILE_CFLAGS)
+tests_tools_pw_feed_LDADD = $(PIPEWIRE_LIBS) $(SNDFILE_LIBS) -lm -lpthread
 endif
 endif
 endif

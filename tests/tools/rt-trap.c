@@ -1,14 +1,22 @@
 /*
  * Preloaded into ethlinkd: catches everything that a realtime callback must not do, while it does it.
  *
- * Every system call made inside the JACK process callback is trapped (Syscall User Dispatch) and then carried
- * out; sendto is counted as a kick, any other is a violation. Calls that need no system call but may block
+ * Callbacks are JACK's process callback; of PipeWire, the process method of each node of ours, and the hooks
+ * around each turn of the data loop. Every system call made inside of one is trapped (Syscall User Dispatch) and then
+ * carried out; sendto is counted as a kick, any other is a violation. Calls that need no system call but may block
  * or allocate are wrapped. The report is written at exit to the file named by RT_TRAP_REPORT.
- * RT_TRAP_PROVOKE=malloc|lock|stdio|syscall makes the callback break the rule, to show that the trap closes.
+ * RT_TRAP_PROVOKE=malloc|lock|stdio|syscall makes the callback break the rule, to show that the trap closes;
+ * RT_TRAP_PLACE=node|hook only PipeWire's nodes or only the hooks.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#ifdef HAVE_JACK
 #include <jack/jack.h>
+#endif
+#ifdef HAVE_PIPEWIRE
+#include <pipewire/impl.h>
+#include <spa/node/node.h>
+#endif
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -40,7 +48,7 @@ static __thread volatile char selector = SELECTOR_ALLOW;
 static __thread bool in_callback;
 static __thread bool prepared;
 
-static atomic_ullong callbacks, kicks, kicks_now, kicks_max, unprepared;
+static atomic_ullong callbacks, node_callbacks, hook_callbacks, kicks, kicks_now, kicks_max, unprepared;
 static atomic_uint bad_syscalls[SYSCALLS];
 static atomic_uint bad_malloc, bad_free, bad_lock, bad_stdio;
 
@@ -110,21 +118,10 @@ static bool prepare(void)
 		       (unsigned long)(__stop_rt_trap_text - __start_rt_trap_text), &selector) == 0;
 }
 
-static JackProcessCallback real_callback;
-
-static void provoke(void)
+static void break_rule(const char *what)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static const char *what;
-	static bool looked;
 
-	if (!looked) {
-		looked = true;
-		what = getenv("RT_TRAP_PROVOKE");
-	}
-	if (!what) {
-		return;
-	}
 	if (strcmp(what, "malloc") == 0) {
 		void *volatile p = malloc(100);
 
@@ -141,29 +138,61 @@ static void provoke(void)
 	}
 }
 
-static int trapped_callback(jack_nframes_t nframes, void *data)
+static void provoke(const char *place)
 {
-	unsigned long long n;
-	int r;
+	static const char *what, *where;
+	static bool looked;
 
+	if (!looked) {
+		looked = true;
+		what = getenv("RT_TRAP_PROVOKE");
+		where = getenv("RT_TRAP_PLACE");
+	}
+	if (what && (!where || strcmp(where, place) == 0)) {
+		break_rule(what);
+	}
+}
+
+/* Closes the trap around what follows; false: it cannot be closed. */
+static bool begin_callback(const char *place)
+{
 	if (!prepared) {
 		prepared = prepare();
 	}
 	if (!prepared) {
 		atomic_fetch_add(&unprepared, 1);
-		return real_callback(nframes, data);
+		return false;
 	}
 	atomic_store(&kicks_now, 0);
 	in_callback = true;
 	selector = SELECTOR_BLOCK;
-	provoke();
-	r = real_callback(nframes, data);
+	provoke(place);
+	return true;
+}
+
+static void end_callback(void)
+{
+	unsigned long long n;
+
 	selector = SELECTOR_ALLOW;
 	in_callback = false;
 	atomic_fetch_add(&callbacks, 1);
 	n = atomic_load(&kicks_now);
 	if (n > atomic_load(&kicks_max)) {
 		atomic_store(&kicks_max, n);
+	}
+}
+
+#ifdef HAVE_JACK
+static JackProcessCallback real_callback;
+
+static int trapped_callback(jack_nframes_t nframes, void *data)
+{
+	bool closed = begin_callback("jack");
+	int r = real_callback(nframes, data);
+
+	if (closed) {
+		end_callback();
 	}
 	return r;
 }
@@ -176,6 +205,147 @@ int jack_set_process_callback(jack_client_t *client, JackProcessCallback callbac
 	real_callback = callback;
 	return real(client, trapped_callback, data);
 }
+#endif
+
+#ifdef HAVE_PIPEWIRE
+/*
+ * A node and its loop are tables of functions. A node goes to the graph with a table of ours, in which only process differs;
+ * whose it is follows from the object, which is the real node's. They are never freed: an old one may still be in use.
+ */
+struct shadow_node {
+	struct spa_node node;
+	struct spa_node_methods methods;
+	int (*real_process)(void *object);
+	void *object;
+};
+
+#define SHADOWS_MAX 4096
+
+static struct shadow_node *_Atomic shadows[SHADOWS_MAX];
+static atomic_uint n_shadows;
+
+/* The newest one: an object's memory may have been another node's before. */
+static struct shadow_node *shadow_of(const void *object)
+{
+	for (unsigned i = atomic_load(&n_shadows); i > 0; i--) {
+		struct shadow_node *s = atomic_load(&shadows[i - 1]);
+
+		if (s && s->object == object) {
+			return s;
+		}
+	}
+	abort();
+}
+
+static int trapped_process(void *object)
+{
+	const struct shadow_node *s = shadow_of(object);
+	bool closed = begin_callback("node");
+	int r = s->real_process(object);
+
+	if (closed) {
+		end_callback();
+		atomic_fetch_add(&node_callbacks, 1);
+	}
+	return r;
+}
+
+static struct spa_node *shadow_node(const struct spa_node *real)
+{
+	const struct spa_node_methods *methods = real->iface.cb.funcs;
+	struct shadow_node *s = calloc(1, sizeof(*s));
+	unsigned i = atomic_load(&n_shadows);
+
+	if (!s || i == SHADOWS_MAX) {
+		abort();
+	}
+	s->node = *real;
+	s->methods = *methods;
+	s->real_process = methods->process;
+	s->object = real->iface.cb.data;
+	s->methods.process = trapped_process;
+	s->node.iface.cb.funcs = &s->methods;
+	atomic_store(&shadows[i], s);
+	atomic_store(&n_shadows, i + 1);
+	return &s->node;
+}
+
+/* However a node comes to the graph, it passes here. */
+int pw_impl_node_set_implementation(struct pw_impl_node *node, struct spa_node *spa_node)
+{
+	int (*real)(struct pw_impl_node *, struct spa_node *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "pw_impl_node_set_implementation");
+	return real(node, shadow_node(spa_node));
+}
+
+struct shadow_hooks {
+	struct spa_loop_control_hooks hooks;
+	const struct spa_loop_control_hooks *real;
+	void *data;
+};
+
+static const struct spa_loop_control_methods *real_control;
+static struct spa_loop_control_methods shadow_control;
+
+static void trapped_hook(struct shadow_hooks *h, void (*hook)(void *))
+{
+	bool closed = begin_callback("hook");
+
+	hook(h->data);
+	if (closed) {
+		end_callback();
+		atomic_fetch_add(&hook_callbacks, 1);
+	}
+}
+
+static void trapped_before(void *data)
+{
+	struct shadow_hooks *h = data;
+
+	trapped_hook(h, h->real->before);
+}
+
+static void trapped_after(void *data)
+{
+	struct shadow_hooks *h = data;
+
+	trapped_hook(h, h->real->after);
+}
+
+static void add_shadow_hook(
+	void *object, struct spa_hook *hook, const struct spa_loop_control_hooks *hooks, void *data)
+{
+	struct shadow_hooks *h = calloc(1, sizeof(*h));
+
+	if (!h) {
+		abort();
+	}
+	h->hooks.version = hooks->version;
+	h->hooks.before = hooks->before ? trapped_before : NULL;
+	h->hooks.after = hooks->after ? trapped_after : NULL;
+	h->real = hooks;
+	h->data = data;
+	real_control->add_hook(object, hook, &h->hooks, h);
+}
+
+/* The data loop itself keeps its identity; only its table is another. */
+struct pw_loop *pw_data_loop_get_loop(struct pw_data_loop *data_loop)
+{
+	struct pw_loop *(*real)(struct pw_data_loop *);
+	struct pw_loop *loop;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "pw_data_loop_get_loop");
+	loop = real(data_loop);
+	if (loop && loop->control->iface.cb.funcs != &shadow_control) {
+		real_control = loop->control->iface.cb.funcs;
+		shadow_control = *real_control;
+		shadow_control.add_hook = add_shadow_hook;
+		loop->control->iface.cb.funcs = &shadow_control;
+	}
+	return loop;
+}
+#endif
 
 /* glibc's own names: no dlsym, which allocates. */
 extern void *__libc_malloc(size_t size);
@@ -247,12 +417,14 @@ __attribute__((destructor)) static void report(void)
 		bad += atomic_load(&bad_syscalls[i]);
 	}
 	fprintf(f,
-		"{\"callbacks\": %llu, \"untrapped\": %llu, \"kicks\": %llu, \"kicks_max\": %llu, "
+		"{\"callbacks\": %llu, \"nodes\": %llu, \"hooks\": %llu, \"untrapped\": %llu, \"kicks\": "
+		"%llu, \"kicks_max\": %llu, "
 		"\"malloc\": %u, "
 		"\"free\": %u, \"lock\": %u, \"stdio\": %u, \"syscalls\": %u, \"syscall_numbers\": [",
-		atomic_load(&callbacks), atomic_load(&unprepared), atomic_load(&kicks),
-		atomic_load(&kicks_max), atomic_load(&bad_malloc), atomic_load(&bad_free),
-		atomic_load(&bad_lock), atomic_load(&bad_stdio), bad);
+		atomic_load(&callbacks), atomic_load(&node_callbacks), atomic_load(&hook_callbacks),
+		atomic_load(&unprepared), atomic_load(&kicks), atomic_load(&kicks_max),
+		atomic_load(&bad_malloc), atomic_load(&bad_free), atomic_load(&bad_lock),
+		atomic_load(&bad_stdio), bad);
 	for (unsigned i = 0, n = 0; i < SYSCALLS; i++) {
 		if (atomic_load(&bad_syscalls[i])) {
 			fprintf(f, "%s%u", n++ ? ", " : "", i);
