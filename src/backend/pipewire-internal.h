@@ -96,6 +96,7 @@ struct backend_group {
 	uint32_t id; /* global; SPA_ID_INVALID: not known yet */
 	struct pwnode_info *info;
 	struct backend_volume volume;
+	int64_t settling_ns;  /* until then nothing is to be linked to it */
 	int64_t suspended_ns; /* since then somebody wants it to stand still; 0: nobody */
 	bool volume_news;     /* set in the graph, not yet taken by the daemon */
 };

@@ -293,10 +293,27 @@ static struct pwobject *find_other(const struct pwlinks *links, const struct pwo
 	return NULL;
 }
 
+/*
+ * A session manager suspends a new node, sets it, and has it run again. A link that is made meanwhile may never come to
+ * life.
+ */
+static bool is_settling(const struct pwlinks *links)
+{
+	for (unsigned i = 0; i < links->p->n_groups; i++) {
+		if (links->now < links->p->groups[i]->settling_ns) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static enum pwmake_result make_link(struct pwlinks *links, const struct own_port *own, struct pwobject *other)
 {
 	bool to_us = own->other_direction == SPA_DIRECTION_OUTPUT;
 
+	if (is_settling(links)) {
+		return PWMAKE_ASKED;
+	}
 	if (find_other(links, own->object, other->full)) {
 		return PWMAKE_DONE;
 	}

@@ -17,6 +17,8 @@
 #define PRIORITY_PREFERRED "3000"
 /* A session manager suspends a node while it sets it; the server should run it again by itself after so long. */
 #define SUSPENDED_NS (100 * NSEC_PER_MSEC)
+/* So long after one of its commands a session manager may still be at work on a node. */
+#define SETTLE_NS (400 * NSEC_PER_MSEC)
 /* And who wants it to stay like that is asked to think again so often. */
 #define RESUME_SPACING_NS NSEC_PER_SEC
 
@@ -242,19 +244,22 @@ static void set_props(struct backend_group *group, const struct spa_pod *param)
 }
 
 /*
- * A session manager that sets the configuration waits for ports to come; ours are there already. One is made anew, and
- * the one for that is one that nothing is linked to. If there is none, its link is made again with it.
+ * A session manager that sets the configuration waits for ports to come; ours are there already, so they are made anew.
+ * Links to them go; those that we know of are made again. To make one port anew does not do: the links of the others
+ * would not come to life again after the node was suspended.
  */
-static void renew_a_port(struct backend_group *group)
+static void renew_ports(struct backend_group *group)
 {
-	uint32_t k = AUDIO_CHANNELS - 1;
-
-	while (k > 0 && group->rt.in[k].n_buffers > 0) {
-		k--;
+	for (uint32_t k = 0; k < AUDIO_CHANNELS; k++) {
+		spa_node_emit_port_info(&group->hooks, SPA_DIRECTION_INPUT, k, NULL);
+		set_port_format(&group->info->in[k], false);
+		emit_port(group, SPA_DIRECTION_INPUT, k);
+		if (group->rt.monitor) {
+			spa_node_emit_port_info(&group->hooks, SPA_DIRECTION_OUTPUT, k, NULL);
+			set_port_format(&group->info->out[k], false);
+			emit_port(group, SPA_DIRECTION_OUTPUT, k);
+		}
 	}
-	spa_node_emit_port_info(&group->hooks, SPA_DIRECTION_INPUT, k, NULL);
-	set_port_format(&group->info->in[k], false);
-	emit_port(group, SPA_DIRECTION_INPUT, k);
 }
 
 static int node_set_param(void *object, uint32_t id, uint32_t flags, const struct spa_pod *param)
@@ -276,7 +281,8 @@ static int node_set_param(void *object, uint32_t id, uint32_t flags, const struc
 		node_param_changed(group, NODE_FORMAT);
 		return 0;
 	case SPA_PARAM_PortConfig:
-		renew_a_port(group);
+		renew_ports(group);
+		group->settling_ns = now_ns() + SETTLE_NS;
 		node_param_changed(group, NODE_CONFIG);
 		return 0;
 	case SPA_PARAM_ProcessLatency:
@@ -311,6 +317,7 @@ static int node_send_command(void *object, const struct spa_command *command)
 {
 	if (SPA_NODE_COMMAND_ID(command) == SPA_NODE_COMMAND_Suspend) {
 		group_of(object)->suspended_ns = now_ns();
+		group_of(object)->settling_ns = now_ns() + SETTLE_NS;
 	} else if (SPA_NODE_COMMAND_ID(command) == SPA_NODE_COMMAND_Start) {
 		group_of(object)->suspended_ns = 0;
 	}
@@ -626,6 +633,7 @@ int pwnode_export(struct backend_group *group)
 		return r < 0 ? r : -EIO;
 	}
 	group->suspended_ns = 0;
+	group->settling_ns = now_ns() + SETTLE_NS;
 	pw_proxy_add_listener(group->proxy, &group->proxy_hook, &proxy_events, group);
 	return 0;
 }

@@ -429,8 +429,14 @@ static int pipewire_add_ports(
 static int pipewire_change_ports(
 	struct backend *b, struct backend_group *group, const struct backend_ports *ports)
 {
+	bool preferred = group->preferred;
 	int r = set_wishes(group, ports);
 
+	if (r >= 0 && group->preferred != preferred && group->proxy) {
+		/* A session manager looks at priorities of what is new. */
+		pwnode_withdraw(group);
+		(void)pwnode_export(group); /* the timer tries again */
+	}
 	if (r >= 0) {
 		pwnode_update(group);
 		pwlinks_update(group->backend->links, now_ns());

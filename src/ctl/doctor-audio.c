@@ -1,6 +1,5 @@
 #include "ctl/doctor-checks.h"
 
-#include "base/audio.h"
 #include "base/util.h"
 #include "proto/ethlink.h"
 
@@ -46,94 +45,6 @@ void doctor_check_daemon(const struct doctor_facts *facts, struct doctor_report 
 	} else {
 		doctor_add(report, DOCTOR_OK, NULL, "ethlinkd %s runs (process %" PRId64 "%s%s)", d->version,
 			d->pid, facts->process.user[0] ? ", user " : "", facts->process.user);
-	}
-}
-
-/* Only where cycles come, or came. */
-static bool has_server(const struct doctor_facts *facts, struct doctor_report *report)
-{
-	if (!facts->daemon.connected) {
-		doctor_add(report, DOCTOR_SKIPPED, NULL,
-			facts->daemon.answers ? "no sound server is there" : "ethlinkd does not run");
-	}
-	return facts->daemon.connected;
-}
-
-void doctor_check_audio_server(const struct doctor_facts *facts, struct doctor_report *report)
-{
-	const struct doctor_daemon *d = &facts->daemon;
-	struct doctor_finding *f;
-
-	if (d->connected) {
-		doctor_add(report, DOCTOR_OK, NULL, "ethlinkd has joined the sound server (%s)", d->backend);
-	} else if (!d->answers) {
-		doctor_add(report, DOCTOR_SKIPPED, NULL, "ethlinkd does not run");
-	} else {
-		f = doctor_add(
-			report, DOCTOR_PROBLEM, NULL, "ethlinkd waits for the sound server (%s)", d->backend);
-		doctor_why(f, "Without it there is nothing to play.");
-		doctor_advise(f,
-			"Start it as the user that ethlinkd runs as%s%s, with its card; or without one:",
-			facts->process.user[0] ? ", " : "", facts->process.user);
-		doctor_command(f, "jackd -R -d dummy -r 48000 -p 256");
-	}
-}
-
-void doctor_check_rate_period(const struct doctor_facts *facts, struct doctor_report *report)
-{
-	const struct doctor_daemon *d = &facts->daemon;
-	bool rate_is_good = d->sample_rate <= UINT32_MAX && ethlink_rate_code((uint32_t)d->sample_rate) >= 0;
-	const char *note = d->period % ETHLINK_BLOCK_FRAMES ? "; the period is no multiple of 8" : "";
-	struct doctor_finding *f;
-
-	if (!has_server(facts, report)) {
-		return;
-	}
-	for (unsigned i = 0; i < facts->n_ifaces; i++) {
-		if (facts->ifaces[i].paced) {
-			note = "; more than a box takes at once, so it is spread over the period";
-		}
-	}
-	if (!rate_is_good) {
-		f = doctor_add(report, DOCTOR_PROBLEM, NULL, "the sound server runs at %" PRIu64 " Hz",
-			d->sample_rate);
-		doctor_why(
-			f, "Boxes take 44100, 48000, 88200 and 96000 Hz. At any other rate they are silent.");
-		doctor_advise(
-			f, "Start the server at one of these; the last argument of jackd, for example:");
-		doctor_command(f, "jackd -R -d alsa -r 48000");
-	} else if (d->period < AUDIO_PERIOD_MIN || d->period > AUDIO_PERIOD_MAX) {
-		f = doctor_add(report, DOCTOR_PROBLEM, NULL,
-			"the sound server's period has %" PRIu64 " frames", d->period);
-		doctor_why(f, "ethlinkd takes periods of %d to %d. At any other the boxes are silent.",
-			AUDIO_PERIOD_MIN, AUDIO_PERIOD_MAX);
-		doctor_command(f, "jack_bufsize 256");
-	} else {
-		doctor_add(report, DOCTOR_OK, NULL, "%" PRIu64 " Hz, period %" PRIu64 " (%.2f ms)%s",
-			d->sample_rate, d->period, 1000.0 * (double)d->period / (double)d->sample_rate, note);
-	}
-}
-
-void doctor_check_realtime_audio(const struct doctor_facts *facts, struct doctor_report *report)
-{
-	const struct doctor_daemon *d = &facts->daemon;
-	struct doctor_finding *f;
-
-	if (!has_server(facts, report)) {
-		return;
-	}
-	if (d->rt_priority > 0) {
-		doctor_add(report, DOCTOR_OK, NULL, "audio runs with realtime priority %" PRId64,
-			d->rt_priority);
-	} else if (!d->has_telemetry || d->cycles == 0) {
-		doctor_add(report, DOCTOR_SKIPPED, NULL, "no cycle has come yet");
-	} else {
-		f = doctor_add(report, DOCTOR_PROBLEM, NULL, "audio runs without realtime priority");
-		doctor_why(
-			f, "It has to wait while other programs compute: gaps whenever the machine is busy.");
-		doctor_advise(f, "See to \"priority limit\" above, then restart the sound server in realtime "
-				 "mode: jackd with -R, in qjackctl \"Realtime\", or with jackdbus:");
-		doctor_command(f, "jack_control eps realtime True");
 	}
 }
 
@@ -330,7 +241,10 @@ static void print_duration(char *buf, unsigned size, const struct doctor_daemon 
 {
 	double s = d->sample_rate ? (double)d->cycles * (double)d->period / (double)d->sample_rate : 0;
 
-	if (s < 120) {
+	if (strcmp(d->backend, "pipewire") == 0) {
+		/* They may have been of any length. */
+		snprintf(buf, size, "%" PRIu64 " cycles", d->cycles);
+	} else if (s < 120) {
 		snprintf(buf, size, "%.0f s", s);
 	} else if (s < 7200) {
 		snprintf(buf, size, "%.0f minutes", s / 60);
@@ -345,7 +259,7 @@ void doctor_check_xruns(const struct doctor_facts *facts, struct doctor_report *
 	struct doctor_finding *f;
 	char duration[32];
 
-	if (!has_server(facts, report)) {
+	if (!doctor_has_server(facts, report)) {
 		return;
 	}
 	print_duration(duration, sizeof(duration), d);
@@ -358,7 +272,7 @@ void doctor_check_xruns(const struct doctor_facts *facts, struct doctor_report *
 		"At each the sound server was late, and all that plays had a gap. ethlinkd brings the boxes "
 		"back in step without a restart.");
 	doctor_advise(f, "Set right what is said above, then try a longer period:");
-	doctor_command(f, "jack_bufsize %" PRIu64, MIN(MAX(d->period * 2, 64), 4096));
+	doctor_command_period(f, d, MIN(MAX(d->period * 2, 64), 4096));
 }
 
 static uint64_t count_all(const uint64_t bins[HIST_BINS])
@@ -391,7 +305,7 @@ static double period_ns(const struct doctor_daemon *d)
 static bool has_cycles(
 	const struct doctor_facts *facts, const uint64_t bins[HIST_BINS], struct doctor_report *report)
 {
-	if (!has_server(facts, report)) {
+	if (!doctor_has_server(facts, report)) {
 		return false;
 	}
 	if (count_all(bins) == 0 || period_ns(&facts->daemon) <= 0) {
@@ -432,7 +346,7 @@ void doctor_check_cycle_gaps(const struct doctor_facts *facts, struct doctor_rep
 		doctor_advise(f,
 			"Set right what is said above about priority, preemption and governor; then give "
 			"the boxes more latency in ethlinkd.conf (latency = 512), or try a longer period:");
-		doctor_command(f, "jack_bufsize %" PRIu64, MIN(MAX(d->period * 2, 64), 4096));
+		doctor_command_period(f, d, MIN(MAX(d->period * 2, 64), 4096));
 	}
 }
 
@@ -469,7 +383,7 @@ void doctor_check_kick_time(const struct doctor_facts *facts, struct doctor_repo
 		doctor_advise(f,
 			"See to governor and priority above; then fewer boxes on this machine, or a longer "
 			"period:");
-		doctor_command(f, "jack_bufsize %" PRIu64, MIN(MAX(d->period * 2, 64), 4096));
+		doctor_command_period(f, d, MIN(MAX(d->period * 2, 64), 4096));
 	}
 }
 

@@ -72,6 +72,14 @@ void doctor_command(struct doctor_finding *finding, const char *format, ...)
 /* As one word of a shell: in quotes where it needs them. */
 void doctor_shell_word(char *dst, unsigned size, const char *word);
 
+/* Only where cycles come, or came; otherwise false, and the finding says so. */
+bool doctor_has_server(const struct doctor_facts *facts, struct doctor_report *report);
+/* The command that gives the joined server another period. */
+void doctor_command_period(
+	struct doctor_finding *finding, const struct doctor_daemon *daemon, uint64_t frames);
+/* How a user gets the limits that audio programs need. */
+void doctor_command_limits(struct doctor_finding *finding, const struct doctor_process *process);
+
 /* doctor-system.c: rights and limits, kernel and processors */
 void doctor_check_raw_socket(const struct doctor_facts *facts, struct doctor_report *report);
 void doctor_check_rtprio_limit(const struct doctor_facts *facts, struct doctor_report *report);
@@ -91,11 +99,18 @@ void doctor_check_coalescing(const struct doctor_facts *facts, struct doctor_rep
 void doctor_check_eee(const struct doctor_facts *facts, struct doctor_report *report);
 void doctor_check_link_errors(const struct doctor_facts *facts, struct doctor_report *report);
 
-/* doctor-audio.c: daemon, sound server, boxes, cycles */
-void doctor_check_daemon(const struct doctor_facts *facts, struct doctor_report *report);
+/* doctor-server.c: the sound server */
 void doctor_check_audio_server(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_pipewire(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_session_manager(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_pipewire_priority(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_pipewire_rates(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_jack_library(const struct doctor_facts *facts, struct doctor_report *report);
 void doctor_check_rate_period(const struct doctor_facts *facts, struct doctor_report *report);
 void doctor_check_realtime_audio(const struct doctor_facts *facts, struct doctor_report *report);
+
+/* doctor-audio.c: daemon, boxes, cycles */
+void doctor_check_daemon(const struct doctor_facts *facts, struct doctor_report *report);
 void doctor_check_boxes(const struct doctor_facts *facts, struct doctor_report *report);
 void doctor_check_other_hosts(const struct doctor_facts *facts, struct doctor_report *report);
 void doctor_check_drops(const struct doctor_facts *facts, struct doctor_report *report);

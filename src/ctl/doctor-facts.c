@@ -2,9 +2,9 @@
 
 #include "base/util.h"
 #include "ctl/doctor-net.h"
+#include "ctl/doctor-pipewire.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -199,7 +199,7 @@ static void add_governor(struct doctor_system *s, const char *name)
 	s->governors[i].n_cpus++;
 }
 
-static DIR *open_folder(const char *root, const char *path)
+DIR *doctor_open_folder(const char *root, const char *path)
 {
 	char full[PATH_MAX];
 
@@ -208,7 +208,7 @@ static DIR *open_folder(const char *root, const char *path)
 
 static void read_governors(struct doctor_system *s, const char *root)
 {
-	DIR *dir = open_folder(root, "/sys/devices/system/cpu");
+	DIR *dir = doctor_open_folder(root, "/sys/devices/system/cpu");
 	const struct dirent *entry;
 	char text[DOCTOR_NAME_SIZE], governor[DOCTOR_NAME_SIZE];
 
@@ -232,7 +232,7 @@ static void read_governors(struct doctor_system *s, const char *root)
 
 static bool is_running(const char *root, const char *comm)
 {
-	DIR *dir = open_folder(root, "/proc");
+	DIR *dir = doctor_open_folder(root, "/proc");
 	const struct dirent *entry;
 	bool found = false;
 	char text[64];
@@ -316,46 +316,47 @@ static void read_status(struct doctor_process *p, const char *root)
 	}
 	line = strstr(text, "\nUid:");
 	if (line && sscanf(line, "\nUid: %u", &uid) == 1) {
+		p->uid = uid;
 		user = getpwuid(uid);
 		doctor_copy_text(p->user, sizeof(p->user), user ? user->pw_name : "");
 	}
 }
 
 /* Scheduling is in fields 40 and 41; what is in brackets may have blanks and brackets in it. */
-static void add_thread(struct doctor_process *p, const char *stat)
+static bool parse_scheduling(const char *stat, long long *ret_priority, long long *ret_policy)
 {
 	const char *s = strrchr(stat, ')');
-	long long priority, policy;
 
 	for (unsigned field = 2; s && field < 40; field++) {
 		s = strchr(s + 1, ' ');
 	}
-	if (!s || sscanf(s, " %lld %lld", &priority, &policy) != 2) {
-		return;
-	}
-	p->n_threads++;
-	if (policy == SCHED_POLICY_FIFO || policy == SCHED_POLICY_RR) {
-		p->n_realtime++;
-		p->max_priority = MAX(p->max_priority, priority);
-	}
+	return s && sscanf(s, " %lld %lld", ret_priority, ret_policy) == 2;
 }
 
-static void read_threads(struct doctor_process *p, const char *root)
+void doctor_read_threads(
+	const char *root, int64_t pid, int64_t *ret_n, int64_t *ret_n_realtime, int64_t *ret_max_priority)
 {
 	char path[64], stat[1024];
+	long long priority, policy;
 	const struct dirent *entry;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%lld/task", (long long)p->pid);
-	dir = open_folder(root, path);
+	snprintf(path, sizeof(path), "/proc/%lld/task", (long long)pid);
+	dir = doctor_open_folder(root, path);
 	if (!dir) {
 		return;
 	}
-	p->n_threads = p->n_realtime = p->max_priority = 0;
+	*ret_n = *ret_n_realtime = *ret_max_priority = 0;
 	while ((entry = readdir(dir))) {
-		if (isdigit((unsigned char)entry->d_name[0]) &&
-			doctor_read_text(stat, sizeof(stat), root, "%s/%s/stat", path, entry->d_name) > 0) {
-			add_thread(p, stat);
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+			doctor_read_text(stat, sizeof(stat), root, "%s/%s/stat", path, entry->d_name) <= 0 ||
+			!parse_scheduling(stat, &priority, &policy)) {
+			continue;
+		}
+		(*ret_n)++;
+		if (policy == SCHED_POLICY_FIFO || policy == SCHED_POLICY_RR) {
+			(*ret_n_realtime)++;
+			*ret_max_priority = MAX(*ret_max_priority, priority);
 		}
 	}
 	closedir(dir);
@@ -419,7 +420,7 @@ static void read_process(struct doctor_facts *facts, const char *root)
 		p->rtprio_limit = parse_limit(text, "\nMax realtime priority");
 		p->memlock_limit = parse_limit(text, "\nMax locked memory");
 	}
-	read_threads(p, root);
+	doctor_read_threads(root, p->pid, &p->n_threads, &p->n_realtime, &p->max_priority);
 	find_program(p, root);
 }
 
@@ -429,7 +430,8 @@ void doctor_facts_init(struct doctor_facts *facts)
 {
 	*facts = (struct doctor_facts){
 		.system = {.rt_runtime_us = DOCTOR_UNKNOWN, .rt_period_us = DOCTOR_UNKNOWN},
-		.process = {.file_capability = DOCTOR_UNKNOWN,
+		.process = {.uid = DOCTOR_UNKNOWN,
+			.file_capability = DOCTOR_UNKNOWN,
 			.net_raw = DOCTOR_UNKNOWN,
 			.nice = DOCTOR_UNKNOWN,
 			.rtprio_limit = DOCTOR_UNKNOWN,
@@ -441,6 +443,12 @@ void doctor_facts_init(struct doctor_facts *facts)
 		.daemon = {.rt_priority = DOCTOR_UNKNOWN,
 			.locked_memory = DOCTOR_UNKNOWN,
 			.pid = DOCTOR_UNKNOWN},
+		.pipewire = {.pid = DOCTOR_UNKNOWN,
+			.n_threads = DOCTOR_UNKNOWN,
+			.n_realtime = DOCTOR_UNKNOWN,
+			.max_priority = DOCTOR_UNKNOWN,
+			.default_rate = DOCTOR_UNKNOWN,
+			.libjack = DOCTOR_UNKNOWN},
 	};
 }
 
@@ -502,6 +510,7 @@ void doctor_facts_read(struct doctor_facts *facts, const char *root)
 	facts->system.has_ethtool = is_installed(root, "ethtool");
 	facts->system.has_cpupower = is_installed(root, "cpupower");
 	read_process(facts, root);
+	doctor_pipewire_read(facts, root);
 	for (unsigned i = 0; i < facts->n_ifaces; i++) {
 		doctor_net_read(&facts->ifaces[i], root);
 	}

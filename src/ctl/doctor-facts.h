@@ -12,6 +12,7 @@
 
 #include "base/hist.h"
 
+#include <dirent.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,8 +20,10 @@
 #define DOCTOR_UNKNOWN (-1)
 #define DOCTOR_UNLIMITED INT64_MAX
 #define DOCTOR_GOVERNORS_MAX 8
+#define DOCTOR_RATES_MAX 16
 #define DOCTOR_NAME_SIZE 64
 #define DOCTOR_LINE_SIZE 512
+#define DOCTOR_FOLDER_SIZE 256
 
 enum doctor_preemption {
 	DOCTOR_PREEMPTION_UNKNOWN,
@@ -57,6 +60,7 @@ struct doctor_process {
 	int64_t pid;
 	bool is_daemon;
 	bool readable;
+	int64_t uid;
 	char user[DOCTOR_NAME_SIZE];
 	char program[DOCTOR_LINE_SIZE]; /* of ethlinkd, for setcap; empty: not found */
 	int file_capability;		/* of that file: 1 it has CAP_NET_RAW, 0 not, -1 unknown */
@@ -68,6 +72,23 @@ struct doctor_process {
 	int64_t n_threads;
 	int64_t n_realtime;   /* threads under SCHED_FIFO or SCHED_RR */
 	int64_t max_priority; /* of these */
+};
+
+/* The PipeWire server of the user whose process this is. */
+struct doctor_pipewire {
+	char folder[DOCTOR_FOLDER_SIZE]; /* where the daemon looks for its socket */
+	char socket[DOCTOR_LINE_SIZE];
+	bool has_socket;
+	int64_t pid;	  /* DOCTOR_UNKNOWN: none is seen; then only socket and libjack are known */
+	char version[32]; /* empty: cannot be seen */
+	int64_t n_threads;
+	int64_t n_realtime; /* threads under SCHED_FIFO or SCHED_RR */
+	int64_t max_priority;
+	bool has_manager;     /* a session manager runs */
+	int64_t default_rate; /* DOCTOR_UNKNOWN: no configuration was found */
+	int64_t rates[DOCTOR_RATES_MAX];
+	unsigned n_rates; /* that it may change to; 0: the files name none, so it keeps to default_rate */
+	int libjack;	  /* the daemon's is PipeWire's own: 1, or JACK's: 0 */
 };
 
 struct doctor_iface {
@@ -126,6 +147,7 @@ struct doctor_facts {
 	struct doctor_system system;
 	struct doctor_process process;
 	struct doctor_daemon daemon;
+	struct doctor_pipewire pipewire;
 	struct doctor_iface *ifaces;
 	unsigned n_ifaces;
 	struct doctor_device *devices;
@@ -141,7 +163,7 @@ struct doctor_iface *doctor_facts_iface(struct doctor_facts *facts, const char *
 
 /*
  * Fills in what the folders below root say ("" for the machine itself): the system, the process
- * (facts->daemon.pid, else that of the caller), and the interfaces that are in facts.
+ * (facts->daemon.pid, else that of the caller), its user's PipeWire, and the interfaces that are in facts.
  */
 void doctor_facts_read(struct doctor_facts *facts, const char *root);
 
@@ -153,6 +175,11 @@ int doctor_read_text(char *buf, unsigned size, const char *root, const char *for
 /* A file with one number, at least min; otherwise DOCTOR_UNKNOWN. */
 int64_t doctor_read_number(int64_t min, const char *root, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* A folder below root; NULL: there is none. The caller closes it. */
+DIR *doctor_open_folder(const char *root, const char *path);
+/* How many threads a process has, and how many of them under which priority at most. Unknown: they stay as they were. */
+void doctor_read_threads(
+	const char *root, int64_t pid, int64_t *ret_n, int64_t *ret_n_realtime, int64_t *ret_max_priority);
 /* Whatever is not printable ASCII becomes a question mark; what is too long is cut. */
 void doctor_copy_text(char *dst, unsigned size, const char *src);
 

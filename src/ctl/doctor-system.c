@@ -50,8 +50,8 @@ void doctor_check_raw_socket(const struct doctor_facts *facts, struct doctor_rep
 	}
 }
 
-/* How a user gets the limits that audio programs need: what Debian's JACK installs, and a member for it. */
-static void command_limits(struct doctor_finding *f, const struct doctor_process *p)
+/* What Debian's JACK installs, and a member for it. */
+void doctor_command_limits(struct doctor_finding *f, const struct doctor_process *p)
 {
 	doctor_advise(f, "After these commands log out and in again (or restart the machine), so that sound "
 			 "server and ethlinkd start with the new limits.");
@@ -79,7 +79,7 @@ void doctor_check_rtprio_limit(const struct doctor_facts *facts, struct doctor_r
 			facts->daemon.rt_priority > 0 || !p->is_daemon ? DOCTOR_WARNING : DOCTOR_PROBLEM,
 			NULL, "%s may not take a realtime priority (rtprio limit 0)", of_whom(p));
 		doctor_why(f, "Audio then waits for other programs, and every such wait may be a gap.");
-		command_limits(f, p);
+		doctor_command_limits(f, p);
 	}
 }
 
@@ -126,7 +126,7 @@ void doctor_check_memlock_limit(const struct doctor_facts *facts, struct doctor_
 		doctor_why(f, "Memory that is not locked may be swapped out, and getting it back takes "
 			      "milliseconds: a gap. ethlinkd locks its memory where the limit is unlimited.");
 		if (p->rtprio_limit > 0 || p->nice == 1) {
-			command_limits(f, p);
+			doctor_command_limits(f, p);
 		} else {
 			doctor_advise(f, "The commands below \"priority limit\" set this right, too.");
 		}

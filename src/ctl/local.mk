@@ -23,8 +23,11 @@ libctl_a_SOURCES = \
 	src/ctl/doctor-facts.h \
 	src/ctl/doctor-net.c \
 	src/ctl/doctor-net.h \
+	src/ctl/doctor-pipewire.c \
+	src/ctl/doctor-pipewire.h \
 	src/ctl/doctor-print.c \
 	src/ctl/doctor-print.h \
+	src/ctl/doctor-server.c \
 	src/ctl/doctor-system.c \
 	src/ctl/doctor.c \
 	src/ctl/json.c \

@@ -5,15 +5,18 @@
 #define QUIET_PER_SEC 50
 /* The cushion that wake-ups need, as one that is made of it for short periods. */
 #define LEAST_PER_SEC 500
-/* What a pacer sends at a time: a cushion that leaves no room for this makes it hold audio back for ever. */
-#define CHUNK_PER_SEC 1000
 
 void cushion_start_rt(struct cushion *c, const struct dac_format *format, uint32_t blocks, int64_t late_ns)
 {
-	uint32_t burst = format->paced ? format->rate_hz / CHUNK_PER_SEC : format->period_frames;
+	int32_t box = POLICY_FILL_MAX_BLOCKS * ETHLINK_BLOCK_FRAMES;
+	int32_t period = (int32_t)format->period_frames;
 
 	c->rate_hz = format->rate_hz;
-	c->most_frames = POLICY_FILL_MAX_BLOCKS * ETHLINK_BLOCK_FRAMES - (int32_t)burst;
+	/*
+	 * A server that changes to a longer period may bring the difference early, and leaves a hole of it when it changes
+	 * back: what came early waits in the pacer for that, or for a pause. The ring has room for it (iface.c).
+	 */
+	c->most_frames = format->paced ? box + period : box - period;
 	/* Counted from when the cycle should have begun, what goes ahead of a late one lasts longer. */
 	c->standing_ns = late_ns;
 	c->highest_ns = late_ns;

@@ -3,7 +3,8 @@
 # says what is missing. Sourced by check and quickstart; needs root.
 #
 #   setup_install LOG            what building and running needs
-#   setup_install_checks LOG     what only the checks need, too
+#   setup_install_pipewire LOG   the same, and a PipeWire server
+#   setup_install_checks LOG     all of that, and what only the checks need
 
 # Debian's package, and how to see that it is there whoever installed it. JACK's tools have a package of their own since
 # Debian 13; before, they are in jackd2.
@@ -17,6 +18,7 @@ pkg-config      command -v pkg-config
 libjack-jackd2-dev  pkg-config --exists jack
 jackd2          command -v jackd
 jack-example-tools  command -v jack_lsp || { command -v apt-cache && ! apt-cache show jack-example-tools; }
+libpipewire-0.3-dev  pkg-config --exists libpipewire-0.3
 libsystemd-dev  pkg-config --exists libsystemd
 libinih-dev     test -e /usr/include/ini.h
 libcmocka-dev   pkg-config --exists cmocka
@@ -26,7 +28,16 @@ iproute2        command -v ip
 procps          command -v ps && command -v sysctl
 jq              command -v jq
 '
+SETUP_PIPEWIRE_NEEDS='
+pipewire        command -v pipewire
+pipewire-bin    command -v pw-cli && command -v pw-dump && command -v pw-link && command -v pw-metadata
+wireplumber     command -v wireplumber && command -v wpctl
+dbus-daemon     command -v dbus-daemon
+systemd         command -v busctl
+'
 SETUP_CHECK_NEEDS='
+pipewire-pulse  command -v pipewire-pulse
+pulseaudio-utils  command -v pactl
 valgrind        command -v valgrind
 xz-utils        command -v xz
 shellcheck      command -v shellcheck
@@ -34,7 +45,6 @@ libcap2-bin     command -v capsh && command -v setcap
 util-linux      command -v setpriv && command -v nsenter
 debootstrap     command -v debootstrap
 systemd-container   command -v systemd-nspawn
-dbus-daemon     command -v dbus-daemon
 dbus-bin        command -v dbus-send
 tmux            command -v tmux
 '
@@ -82,6 +92,10 @@ setup_install() {
 	setup_packages "$SETUP_NEEDS" "$1"
 }
 
+setup_install_pipewire() {
+	setup_packages "$SETUP_NEEDS$SETUP_PIPEWIRE_NEEDS" "$1"
+}
+
 setup_install_checks() {
-	setup_packages "$SETUP_NEEDS$SETUP_CHECK_NEEDS" "$1"
+	setup_packages "$SETUP_NEEDS$SETUP_PIPEWIRE_NEEDS$SETUP_CHECK_NEEDS" "$1"
 }

@@ -1,9 +1,12 @@
 #!/bin/bash
 # ethlinkctl doctor beside a daemon that plays, and beside one in trouble of each kind: what is wrong is found, named, and
-# answered with a command, and nothing else is complained of that was not so before. Without a daemon the machine is checked.
+# answered with a command, and nothing else is complained of that was not so before; under JACK, and what is PipeWire's own.
+# Without a daemon the machine is checked.
 # shellcheck disable=SC2317 # functions are called by name
 # shellcheck source=tests/lib/netns.sh
 . "$(dirname "$0")/../lib/netns.sh"
+# shellcheck source=tests/lib/pipewire.sh
+. "$(dirname "$0")/../lib/pipewire.sh"
 
 DOCTOR_STATUS=0
 
@@ -72,7 +75,7 @@ json_is_documented() {
 		(keys == ["checks", "counts", "histograms", "period", "result", "sample_rate", "version"]) and
 		(.checks | all(keys == ["advice", "commands", "found", "id", "result", "subject", "why"])) and
 		(.checks | all((.result == "ok" or .result == "skipped") or (.why != null))) and
-		((.checks | map(.id) | unique | length) == 26) and
+		((.checks | map(.id) | unique | length) == 31) and
 		(.counts.problem == ([.checks[] | select(.result == "problem")] | length)) and
 		(.counts.ok == ([.checks[] | select(.result == "ok")] | length))' "$PROCS_DIR/doctor.json" > /dev/null || return 1
 	if [ "$(jq .counts.problem "$PROCS_DIR/doctor.json")" -gt 0 ]; then
@@ -227,6 +230,51 @@ full_disk() {
 	[ $? -eq 1 ] && grep -q 'could not be written' "$PROCS_DIR/doctor.err"
 }
 
+# --- PipeWire
+
+healthy_pipewire() {
+	nt_config_stage
+	nt_pipewire 256 48000 && nt_emu emu --dac 0 && nt_daemon && nt_wait_state stage online &&
+		procs_until 10 "cycles" cycles_have_come || return 1
+	finding audio-server ok "(pipewire)" && finding pipewire ok "process ${PROCS_PID[pipewire]}" &&
+		finding session-manager ok "has a session manager" && finding pipewire-rates ok "48000 Hz, whatever plays" &&
+		finding jack-library skipped "not joined" && finding boxes ok "1 of 1 online" &&
+		finding rate-period ok "48000 Hz, period 256 (5.33 ms) at this moment" || return 1
+	if nt_pw_is_rt pipewire; then
+		finding pipewire-priority ok "realtime priority"
+	else
+		finding pipewire-priority warning "no realtime priority"
+	fi
+}
+
+no_session_manager() {
+	procs_stop wireplumber
+	found session-manager warning "sudo apt-get install wireplumber" && finding boxes ok "1 of 1 online"
+}
+
+# What is read is what its next start would find.
+more_rates() {
+	mkdir -p "$XDG_CONFIG_HOME/pipewire/pipewire.conf.d" &&
+		echo 'context.properties = { default.clock.allowed-rates = [ 48000 192000 ] }' \
+			> "$XDG_CONFIG_HOME/pipewire/pipewire.conf.d/more.conf"
+	found pipewire-rates warning "change to 192000 Hz"
+}
+
+no_pipewire() {
+	procs_stop pipewire
+	nt_wait_state stage stopped && found pipewire problem "no PipeWire server runs" &&
+		finding audio-server problem "waits for the sound server" && finding pipewire-rates skipped "no PipeWire server"
+}
+
+pipewire_run() {
+	nt_pw_begin
+	nt_check "PipeWire: all that the test set up is found to be well" healthy_pipewire
+	nt_check "PipeWire without a session manager" no_session_manager
+	nt_check "PipeWire that may take a rate of no box" more_rates
+	nt_check "PipeWire is gone" no_pipewire
+	nt_stop_all
+}
+
 nt_begin
 healthy_run
 in_trouble
@@ -238,4 +286,5 @@ nt_stop_all
 nt_check "without a daemon the machine is checked, and that is said" no_daemon
 nt_check "a wrong command line ends with 2, --help with 0" bad_command_line
 nt_check "a full disk is not a success" full_disk
+pipewire_run
 nt_end

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The daemon as a systemd service: installed into a booted container, enabled, started before the audio server, played
-# through, reloaded, killed, stopped dead, stopped. The virtual box is outside, at the other end of a veth pair.
+# through, reloaded, killed, stopped dead, stopped; with JACK, and then with the PipeWire of the user's session. The
+# virtual box is outside, at the other end of a veth pair.
 # Environment: BUILD, the build folder; ROOTFS, see tests/lib/container.sh.
 # shellcheck disable=SC2317 # functions are called by name
 # shellcheck source=tests/lib/netns.sh
@@ -40,7 +41,7 @@ install_it() {
 
 # The daemon has to connect what is written here, each time anew: nobody else does.
 configure() {
-	printf '%s\n' "[daemon]" "backend = jack" "interface = $NT_HOST_IF" "" "[device stage]" "model = dac8" "serial = 0" \
+	printf '%s\n' "[daemon]" "backend = auto" "interface = $NT_HOST_IF" "" "[device stage]" "model = dac8" "serial = 0" \
 		"gain = $1" "connect = $(seq -s ', ' -f 'feed:out_%g' 8)" > "$CT_ROOT$conf"
 }
 
@@ -54,11 +55,11 @@ AmbientCapabilities=CAP_SYS_NICE CAP_IPC_LOCK
 Environment=JACK_NO_AUDIO_RESERVATION=1
 ExecStart=/usr/bin/jackd -R -P 60 -d dummy -r 48000 -p 256
 END
-	install -D -m 755 "$NT_FEED" "$CT_ROOT/usr/local/bin/jack-feed"
+	install -D -m 755 -t "$CT_ROOT/usr/local/bin" "$(nt_program jack-feed)" "$(nt_program pw-feed)"
 }
 
 set_up() {
-	ct_rootfs jackd2 jq procps libinih1 libsndfile1 libncursesw6 && install_it && add_user && configure 0 &&
+	ct_rootfs jackd2 pipewire wireplumber jq procps libinih1 libsndfile1 libncursesw6 && install_it && add_user && configure 0 &&
 		systemctl --root="$CT_ROOT" enable --quiet "$unit"
 }
 
@@ -86,10 +87,11 @@ messages() {
 	journal | jq -r 'select(._COMM == "ethlinkd" and .SYSLOG_IDENTIFIER == "ethlinkd") | .MESSAGE'
 }
 
+# $1: jack-feed or pw-feed, a client "feed" to either server, with ports of the same names
 feed_start() {
 	ct systemd-run --quiet --collect --unit=feed --uid="$user" --property="StandardOutput=file:$feed_out" \
-		--property="AmbientCapabilities=CAP_SYS_NICE CAP_IPC_LOCK" \
-		/usr/local/bin/jack-feed --client feed --pattern --endless --lead-in 0 || return 1
+		--property="AmbientCapabilities=CAP_SYS_NICE CAP_IPC_LOCK" --setenv=XDG_RUNTIME_DIR="/run/user/$uid" \
+		"/usr/local/bin/$1" --client feed --pattern --endless --lead-in 0 || return 1
 	# What watch_faults asks it: its number outside, and its answers.
 	read -r "PROCS_PID[feed]" < "${CT_CGROUPS[0]}/payload/system.slice/feed.service/cgroup.procs" &&
 		ln -sf "$CT_ROOT$feed_out" "$PROCS_DIR/feed.out"
@@ -109,7 +111,7 @@ starts_before_jack() {
 }
 
 joins_jack() {
-	ct systemctl start jackd && procs_until 15 "the daemon to join" joined && feed_start && nt_wait_state stage online && plays
+	ct systemctl start jackd && procs_until 15 "the daemon to join" joined && feed_start jack-feed && nt_wait_state stage online && plays
 }
 
 joined() {
@@ -354,16 +356,25 @@ as_user() {
 	ct_as "$user" env XDG_RUNTIME_DIR="/run/user/$uid" "$@"
 }
 
+# WirePlumber does not start without a message bus, and the package that brings one brings PAM with it, too.
+add_session_bus() {
+	local units=$CT_ROOT/etc/systemd/user
+
+	mkdir -p "$units/sockets.target.wants" && printf '%s\n' "[Socket]" "ListenStream=%t/bus" > "$units/dbus.socket" &&
+		printf '%s\n' "[Service]" \
+			"ExecStart=/usr/bin/dbus-daemon --session --address=systemd: --nofork --nopidfile --systemd-activation" \
+			> "$units/dbus.service" && ln -s ../dbus.socket "$units/sockets.target.wants/dbus.socket"
+}
+
 # The user's own systemd; a system as small as this one has nothing of PAM that would open a session.
 start_user_manager() {
-	uid=$(ct id -u "$user")
-	mkdir "$CT_ROOT/etc/systemd/system/user@.service.d" &&
+	add_session_bus && mkdir "$CT_ROOT/etc/systemd/system/user@.service.d" &&
 		printf '%s\n' "[Service]" "PAMName=" "Environment=XDG_RUNTIME_DIR=/run/user/%i" \
 			> "$CT_ROOT/etc/systemd/system/user@.service.d/no-pam.conf" &&
 		ct systemctl daemon-reload && ct systemctl start "user@$uid"
 }
 
-# PipeWire's socket will lie in a folder that is there only since the user's session, long after the service.
+# PipeWire's socket lies in a folder that is there only since the user's session, long after the service.
 sees_sessions() {
 	start_user_manager && ct test -S "/proc/$(pid_of "$unit")/root/run/user/$uid/systemd/private"
 }
@@ -376,6 +387,25 @@ user_unit() {
 		[ "$(as_user systemctl --user show --value --property Result ethlinkd)" = success ]
 }
 
+has_joined() {
+	[ "$(ct ethlinkctl status --json | jq -r '"\(.backend) \(.connected)"')" = "$1 true" ]
+}
+
+# The service of the machine reaches what the user's own systemd has started.
+session_pipewire() {
+	local check
+
+	ct systemctl start "$unit" && procs_until 15 "the daemon to join JACK" has_joined jack &&
+		procs_until 15 "PipeWire in the user's session" as_user pw-cli info 0 && ct systemctl stop feed jackd &&
+		procs_until 15 "the daemon to join PipeWire" has_joined pipewire && feed_start pw-feed &&
+		nt_wait_state stage online && plays || return 1
+	ct ethlinkctl doctor --json > "$PROCS_DIR/doctor.json"
+	for check in pipewire session-manager pipewire-rates realtime-audio; do
+		[ "$(jq -r --arg id "$check" '.checks[] | select(.id == $id).result' "$PROCS_DIR/doctor.json")" = ok ] ||
+			{ jq -c --arg id "$check" '.checks[] | select(.id == $id)' "$PROCS_DIR/doctor.json" | sed 's/^/# /'; return 1; }
+	done
+}
+
 user_online() {
 	[ "$(as_user ethlinkctl status --json | jq -r '.devices[0].state')" = online ]
 }
@@ -384,6 +414,7 @@ nt_begin
 ct_begin
 nt_check "installed into a fresh system, and enabled" set_up || nt_end
 nt_check "the system boots" ct_boot || nt_end
+uid=$(ct id -u "$user")
 watch_emu emu "$NT_BOX_IF" --dac 0 || nt_end
 nt_check "started at boot, before the JACK server: active, and waits" starts_before_jack
 nt_check "it is the user's, and has the right to raw frames and to nothing else" rights
@@ -407,6 +438,8 @@ nt_check "the journal reads well" reads_well
 nt_check "the system unit works with a capability in the file, too" capability_in_the_file
 nt_check "the system unit sees the runtime folder of a session that begins later" sees_sessions
 nt_check "the user unit plays" user_unit
+nt_check "JACK goes: the system unit joins the PipeWire of the user's session, and plays in realtime" session_pipewire
+nt_check "the user unit plays through PipeWire, too" user_unit
 print_journal
 [ ${#table[@]} -eq 0 ] || printf '# %s\n' "${table[@]}"
 nt_end

@@ -77,6 +77,7 @@ static void make_good(struct doctor_facts *facts)
 		.governors = {{"performance", 8}}};
 	facts->process = (struct doctor_process){.pid = 4711,
 		.is_daemon = true,
+		.uid = 1000,
 		.user = "alice",
 		.program = "/usr/sbin/ethlinkd",
 		.file_capability = 0,
@@ -99,6 +100,10 @@ static void make_good(struct doctor_facts *facts)
 		.gap_max_ns = 1400000,
 		.kick_at_max_ns = 60000,
 		.kick_took_max_ns = 40000};
+	facts->pipewire = (struct doctor_pipewire){.socket = "/run/user/1000/pipewire-0",
+		.pid = DOCTOR_UNKNOWN,
+		.default_rate = DOCTOR_UNKNOWN,
+		.libjack = 0};
 	facts->daemon.gaps[hist_bin(PERIOD_NS)] = 1000000;
 	facts->daemon.kick_at[hist_bin(50000)] = 1000000;
 	facts->daemon.kick_took[hist_bin(30000)] = 1000000;
@@ -120,6 +125,22 @@ static void make_good(struct doctor_facts *facts)
 	add_devices(facts, 2);
 }
 
+/* The same with PipeWire instead of JACK. */
+static void make_good_pipewire(struct doctor_facts *facts)
+{
+	strcpy(facts->daemon.backend, "pipewire");
+	facts->pipewire = (struct doctor_pipewire){.socket = "/run/user/1000/pipewire-0",
+		.has_socket = true,
+		.pid = 815,
+		.version = "1.2.7",
+		.n_threads = 3,
+		.n_realtime = 1,
+		.max_priority = 88,
+		.has_manager = true,
+		.default_rate = 48000,
+		.libjack = DOCTOR_UNKNOWN};
+}
+
 /* --- one case: what is changed of these, and what the check then finds */
 
 struct change {
@@ -136,9 +157,10 @@ struct change {
 		struct doctor_system *s = &facts->system;                                                    \
 		struct doctor_process *p = &facts->process;                                                  \
 		struct doctor_daemon *d = &facts->daemon;                                                    \
+		struct doctor_pipewire *w = &facts->pipewire;                                                \
 		struct doctor_iface *i = iface0(facts);                                                      \
 		struct doctor_device *box = facts->devices;                                                  \
-		(void)s, (void)p, (void)d, (void)i, (void)box;                                               \
+		(void)s, (void)p, (void)d, (void)w, (void)i, (void)box;                                      \
 		__VA_ARGS__;                                                                                 \
 	}
 
@@ -245,6 +267,33 @@ MAKE(kick_over, d->kick_at[hist_bin(2000000)] = 20000; d->kick_at_max_ns = 21000
 MAKE(kick_none, memset(d->kick_at, 0, sizeof(d->kick_at)))
 MAKE(took_quarter, d->kick_took[hist_bin(400000)] = 20000; d->kick_took_max_ns = 420000)
 MAKE(took_once, d->kick_took[hist_bin(2000000)] = 1; d->kick_took_max_ns = 2000000)
+MAKE(pw, make_good_pipewire(facts))
+MAKE(pw_no_daemon, pw(facts); no_daemon(facts); strcpy(d->backend, ""))
+MAKE(pw_nothing, no_daemon(facts); strcpy(d->backend, ""))
+MAKE(pw_away, no_server(facts); strcpy(d->backend, "auto"))
+MAKE(pw_away_jack, pw(facts); no_server(facts); strcpy(d->backend, "jack"))
+MAKE(pw_waiting, pw(facts); no_server(facts))
+MAKE(pw_elsewhere, pw(facts); no_server(facts); w->has_socket = false)
+MAKE(pw_unseen, pw(facts); w->pid = DOCTOR_UNKNOWN; w->has_socket = false)
+MAKE(pw_asleep, pw_no_daemon(facts); w->pid = DOCTOR_UNKNOWN)
+MAKE(pw_dead, pw_waiting(facts); w->pid = DOCTOR_UNKNOWN)
+MAKE(pw_whose, pw(facts); p->uid = DOCTOR_UNKNOWN; w->pid = DOCTOR_UNKNOWN)
+MAKE(pw_no_version, pw(facts); strcpy(w->version, ""))
+MAKE(pw_no_manager, pw(facts); w->has_manager = false)
+MAKE(pw_slow, pw(facts); w->n_realtime = 0; s->rtkit = false)
+MAKE(pw_slow_rtkit, pw(facts); w->n_realtime = 0)
+MAKE(pw_no_threads, pw(facts); w->n_threads = DOCTOR_UNKNOWN)
+MAKE(pw_rates, pw(facts); w->n_rates = 2; w->rates[0] = 48000; w->rates[1] = 44100)
+MAKE(pw_rates_192, pw(facts); w->n_rates = 3; w->rates[0] = 48000; w->rates[1] = 192000; w->rates[2] = 32000)
+MAKE(pw_rate_192, pw(facts); w->default_rate = 192000)
+MAKE(pw_rate_huge, pw(facts); w->default_rate = (1LL << 32) + 48000)
+MAKE(pw_no_files, pw(facts); w->default_rate = DOCTOR_UNKNOWN)
+MAKE(pw_libjack, w->libjack = 1)
+MAKE(pw_libjack_unknown, w->libjack = DOCTOR_UNKNOWN)
+MAKE(pw_32k, pw(facts); d->sample_rate = 32000)
+MAKE(pw_4, pw(facts); d->period = 4)
+MAKE(pw_not_realtime, pw(facts); d->rt_priority = 0)
+MAKE(pw_xruns, pw(facts); d->xruns = 3)
 MAKE(took_over, d->kick_took[hist_bin(2000000)] = 20000; d->kick_took_max_ns = 2000000)
 
 static const struct change changes[] = {
@@ -346,6 +395,53 @@ static const struct change changes[] = {
 	{"audio-server", DOCTOR_OK, "joined the sound server (jack)", NULL, nothing},
 	{"audio-server", DOCTOR_PROBLEM, "waits for", "jackd -R", no_server},
 	{"audio-server", DOCTOR_SKIPPED, "does not run", NULL, no_daemon},
+	{"audio-server", DOCTOR_OK, "joined the sound server (pipewire)", NULL, pw},
+	{"audio-server", DOCTOR_PROBLEM, "waits for the sound server (auto)", "See \"PipeWire\" below",
+		pw_away},
+	{"audio-server", DOCTOR_PROBLEM, "waits for the sound server (jack)", "backend = auto", pw_away_jack},
+	{"pipewire", DOCTOR_SKIPPED, "not used (backend jack)", NULL, nothing},
+	{"pipewire", DOCTOR_OK, "PipeWire 1.2.7 runs for alice (process 815)", NULL, pw},
+	{"pipewire", DOCTOR_OK, "PipeWire runs for alice", NULL, pw_no_version},
+	{"pipewire", DOCTOR_OK, "PipeWire 1.2.7 runs", NULL, pw_no_daemon},
+	{"pipewire", DOCTOR_SKIPPED, "no PipeWire server runs for alice", NULL, pw_nothing},
+	{"pipewire", DOCTOR_PROBLEM, "there is no /run/user/1000/pipewire-0", "enable-linger alice", pw_away},
+	{"pipewire", DOCTOR_PROBLEM, "but not at /run/user/1000/pipewire-0", "restart pipewire.socket",
+		pw_elsewhere},
+	{"pipewire", DOCTOR_OK, "PipeWire 1.2.7 runs", NULL, pw_waiting},
+	{"pipewire", DOCTOR_OK, "/run/user/1000/pipewire-0 is there; the server starts", NULL, pw_asleep},
+	{"pipewire", DOCTOR_PROBLEM, "nobody listens at /run/user/1000/pipewire-0", "systemctl --user",
+		pw_dead},
+	{"pipewire", DOCTOR_OK, "not seen from here", NULL, pw_unseen},
+	{"pipewire", DOCTOR_SKIPPED, "whose", NULL, pw_whose},
+	{"session-manager", DOCTOR_SKIPPED, "not used", NULL, nothing},
+	{"session-manager", DOCTOR_SKIPPED, "no PipeWire server is seen", NULL, pw_away},
+	{"session-manager", DOCTOR_OK, "has a session manager", NULL, pw},
+	{"session-manager", DOCTOR_WARNING, "no session manager", "install wireplumber", pw_no_manager},
+	{"pipewire-priority", DOCTOR_SKIPPED, "not used", NULL, nothing},
+	{"pipewire-priority", DOCTOR_OK, "realtime priority 88", NULL, pw},
+	{"pipewire-priority", DOCTOR_WARNING, "no realtime priority", "install rtkit", pw_slow},
+	{"pipewire-priority", DOCTOR_WARNING, "no realtime priority", "usermod -aG audio alice",
+		pw_slow_rtkit},
+	{"pipewire-priority", DOCTOR_SKIPPED, "cannot be looked at", NULL, pw_no_threads},
+	{"pipewire-rates", DOCTOR_SKIPPED, "not used", NULL, nothing},
+	{"pipewire-rates", DOCTOR_OK, "48000 Hz, whatever plays", NULL, pw},
+	{"pipewire-rates", DOCTOR_OK, "48000 Hz, and what plays may change it to 48000, 44100", NULL,
+		pw_rates},
+	{"pipewire-rates", DOCTOR_WARNING, "may change to 192000, 32000 Hz",
+		"{ default.clock.allowed-rates = [ 44100 48000 88200 96000 ] }", pw_rates_192},
+	{"pipewire-rates", DOCTOR_PROBLEM, "run at 192000 Hz", "default.clock.rate = 48000 ", pw_rate_192},
+	{"pipewire-rates", DOCTOR_PROBLEM, "run at 4295015296 Hz", NULL, pw_rate_huge},
+	{"pipewire-rates", DOCTOR_SKIPPED, "was not found", NULL, pw_no_files},
+	{"jack-library", DOCTOR_OK, "JACK's own", NULL, nothing},
+	{"jack-library", DOCTOR_SKIPPED, "JACK is not joined", NULL, pw},
+	{"jack-library", DOCTOR_SKIPPED, "ethlinkd does not run", NULL, pw_no_daemon},
+	{"jack-library", DOCTOR_SKIPPED, "cannot be seen", NULL, pw_libjack_unknown},
+	{"jack-library", DOCTOR_WARNING, "PipeWire's libjack", "backend = pipewire", pw_libjack},
+	{"rate-period", DOCTOR_OK, "period 64 (1.33 ms) at this moment", NULL, pw},
+	{"rate-period", DOCTOR_PROBLEM, "32000 Hz", "clock.force-rate 48000", pw_32k},
+	{"rate-period", DOCTOR_PROBLEM, "4 frames", "clock.force-quantum 256", pw_4},
+	{"realtime-audio", DOCTOR_PROBLEM, "without realtime priority", "restart ethlinkd@", pw_not_realtime},
+	{"xruns", DOCTOR_WARNING, "3 in 1000000 cycles", "clock.force-quantum 128", pw_xruns},
 	{"rate-period", DOCTOR_OK, "48000 Hz, period 64 (1.33 ms)", NULL, nothing},
 	{"rate-period", DOCTOR_PROBLEM, "32000 Hz", "-r 48000", rate_32k},
 	{"rate-period", DOCTOR_PROBLEM, "4295015296 Hz", "-r 48000", rate_huge},
@@ -459,18 +555,26 @@ static void test_changes(void **state)
 	}
 }
 
-/* Nothing but rtkit is to be skipped, and nothing is to be complained of. */
-static void test_all_well(void **state)
+/* Nothing is to be complained of; skipped is rtkit, which is not needed, and what belongs to the other server. */
+static void check_all_well(struct doctor_facts *facts, unsigned n_skipped)
 {
 	struct doctor_report report;
+
+	assert_int_equal(doctor_examine(facts, &report), 0);
+	assert_int_equal(doctor_report_result(&report), DOCTOR_OK);
+	assert_int_equal(report.counts[DOCTOR_SKIPPED], n_skipped);
+	assert_int_equal(report.counts[DOCTOR_OK], report.n_findings - n_skipped);
+	doctor_report_fini(&report);
+}
+
+static void test_all_well(void **state)
+{
 	struct doctor_facts facts;
 
 	make_good(&facts);
-	assert_int_equal(doctor_examine(&facts, &report), 0);
-	assert_int_equal(doctor_report_result(&report), DOCTOR_OK);
-	assert_int_equal(report.counts[DOCTOR_SKIPPED], 1);
-	assert_int_equal(report.counts[DOCTOR_OK], report.n_findings - 1);
-	doctor_report_fini(&report);
+	check_all_well(&facts, 1 + 4);
+	make_good_pipewire(&facts);
+	check_all_well(&facts, 1 + 1);
 	doctor_facts_fini(&facts);
 }
 
@@ -578,6 +682,7 @@ static void put_link(const char *path, const char *target)
 #define KERNEL(words) "Linux version 6.1.0-13-amd64 (builder@debian) (gcc 12) #1 SMP " words " Debian 6.1\n"
 #define NET "/sys/class/net/enp3s0/"
 #define PID "/proc/4711/"
+#define PW "/proc/815/"
 #define CPU "/sys/devices/system/cpu/"
 #define STAT(name, priority, policy)                                                                         \
 	"4712 (" name                                                                                        \
@@ -588,9 +693,50 @@ static void put_link(const char *path, const char *target)
 	"Max locked memory         " memlock "                8388608              bytes     \n"             \
 	"Max realtime priority     " rtprio "                   95                   \n"
 
+#define MAPS(library) "7f00-7f10 r--p 00000000 08:01 42                         " library "\n"
+#define LIB "/usr/lib/x86_64-linux-gnu/"
+
+/* What a running PipeWire shows, and its neighbours who are of no concern. */
+static void put_pipewire(void)
+{
+	char path[64];
+	static const char environ[] = "LANG=C\0HOMES=/wrong\0HOME=/home/alice\0";
+
+	put(PW "comm", "pipewire\n");
+	put(PW "status", "Name:\tpipewire\nUid:\t0\t0\t0\t0\n");
+	put(PW "maps", MAPS("/usr/bin/pipewire") MAPS(LIB "libpipewire-0.3.so.0.365.0"));
+	put_bytes(PW "environ", environ, sizeof(environ) - 1);
+	put(PW "task/815/stat", STAT("pipewire", "0", "0"));
+	put(PW "task/820/stat", STAT("data-loop.0", "88", "1"));
+	put("/proc/816/comm", "wireplumber\n");
+	put("/proc/816/status", "Name:\twireplumber\nUid:\t0\t0\t0\t0\n");
+	put("/proc/701/comm", "pipewire\n");
+	put("/proc/701/status", "Name:\tpipewire\nUid:\t0\t0\t0\t0\n");
+	put("/proc/701/environ", "XDG_RUNTIME_DIR=/another/folder");
+	put("/proc/700/comm", "pipewire\n");
+	put("/proc/700/status", "Name:\tpipewire\nUid:\t1000\t1000\t1000\t1000\n");
+	/* Many of them, so that the order in which a folder is read hardly ever is the right one. */
+	for (unsigned i = 900; i < 910; i++) {
+		snprintf(path, sizeof(path), "/proc/%u/comm", i);
+		put(path, "pipewire\n");
+		snprintf(path, sizeof(path), "/proc/%u/status", i);
+		put(path, "Name:\tpipewire\nUid:\t0\t0\t0\t0\n");
+		snprintf(path, sizeof(path), "/etc/pipewire/pipewire.conf.d/0%u-rates.conf", i);
+		put(path, "context.properties = { default.clock.allowed-rates = [ 1 2 3 ] }\n");
+	}
+	put("/usr/share/pipewire/pipewire.conf",
+		"context.properties = {\n # default.clock.rate = 44100\n"
+		"    not.default.clock.rate = 1\n default.clock.rate = 88200\n"
+		"    default.clock.allowed-rates.not = [ 1 ]\n}\n");
+	put("/etc/pipewire/pipewire.conf.d/10-rates.conf",
+		"context.properties = { default.clock.allowed-rates = [ 44100, 192000 ] }\n");
+	put("/etc/pipewire/pipewire.conf.d/99-rates.conf.old", "default.clock.rate = 7\n");
+}
+
 /* n lines of /proc as a kernel writes them. */
 static void put_machine(void)
 {
+	put_pipewire();
 	put("/proc/version", KERNEL("PREEMPT_DYNAMIC"));
 	put("/proc/cmdline", "BOOT_IMAGE=/vmlinuz quiet threadirqs preempt=voluntary\n");
 	put("/sys/kernel/debug/sched/preempt", "none voluntary (full) \n");
@@ -683,6 +829,59 @@ static void test_read(void **state)
 	assert_int_equal(i->rx_packets, 5);
 	assert_int_equal(i->tx_packets, 6);
 	assert_int_equal(i->rx_usecs, DOCTOR_UNKNOWN);
+	doctor_facts_fini(&facts);
+}
+
+static void put_socket(const char *path)
+{
+	char full[PATH_MAX];
+
+	make_path(full, path);
+	assert_int_equal(mknod(full, S_IFSOCK | 0600, 0), 0);
+}
+
+static void test_pipewire(void **state)
+{
+	static const char environ[] = "XDG_RUNTIME_DIR=/no\0PIPEWIRE_RUNTIME_DIR=/tmp/my run\0";
+	const struct doctor_pipewire *w;
+	struct doctor_facts facts;
+
+	put_machine();
+	put_socket("/run/user/0/pipewire-0");
+	put(PID "maps", MAPS("/usr/sbin/ethlinkd") MAPS(LIB "libjack.so.0.1.0"));
+	read_machine(&facts);
+	w = &facts.pipewire;
+	assert_string_equal(w->socket, "/run/user/0/pipewire-0");
+	assert_true(w->has_socket && w->has_manager);
+	assert_int_equal(w->pid, 815);
+	assert_string_equal(w->version, "0.3.65");
+	assert_int_equal(w->n_threads, 2);
+	assert_int_equal(w->n_realtime, 1);
+	assert_int_equal(w->max_priority, 88);
+	assert_int_equal(w->default_rate, 88200);
+	assert_int_equal(w->n_rates, 2);
+	assert_int_equal(w->rates[0], 44100);
+	assert_int_equal(w->rates[1], 192000);
+	assert_int_equal(w->libjack, 0);
+	doctor_facts_fini(&facts);
+
+	/* Another place of the socket, which is none; the user's files; PipeWire's libjack; and a newer server. */
+	put_bytes(PID "environ", environ, sizeof(environ) - 1);
+	put("/tmp/my run/pipewire-0", "");
+	put("/home/alice/.config/pipewire/pipewire.conf", "context.properties = {}\n");
+	put("/home/alice/.config/pipewire/pipewire.conf.d/z.conf",
+		"\"context.properties\": { \"default.clock.allowed-rates\": [ 96000 ] }\n");
+	put(PID "maps", MAPS(LIB "pipewire-0.3/jack/libjack.so.0.365.0"));
+	put(PW "maps", MAPS(LIB "libpipewire-0.3.so.0.1204.0"));
+	put("/proc/816/comm", "something\n");
+	read_machine(&facts);
+	assert_string_equal(w->socket, "/tmp/my run/pipewire-0");
+	assert_false(w->has_socket || w->has_manager);
+	assert_string_equal(w->version, "1.2.4");
+	assert_int_equal(w->default_rate, 48000);
+	assert_int_equal(w->n_rates, 1);
+	assert_int_equal(w->rates[0], 96000);
+	assert_int_equal(w->libjack, 1);
 	doctor_facts_fini(&facts);
 }
 
@@ -859,6 +1058,17 @@ static const char *const machine_files[] = {
 	PID "limits",
 	PID "task/4711/stat",
 	PID "task/4712/stat",
+	PID "environ",
+	PID "maps",
+	PW "comm",
+	PW "status",
+	PW "maps",
+	PW "environ",
+	PW "task/815/stat",
+	"/proc/816/comm",
+	"/proc/816/status",
+	"/usr/share/pipewire/pipewire.conf",
+	"/etc/pipewire/pipewire.conf.d/10-rates.conf",
 	NET "flags",
 	NET "carrier",
 	NET "speed",
@@ -889,6 +1099,9 @@ static void check_nothing_known(void)
 	assert_int_equal(facts.process.memlock_limit, DOCTOR_UNKNOWN);
 	assert_int_equal(facts.process.locked_kib, DOCTOR_UNKNOWN);
 	assert_true(facts.process.n_threads <= 0);
+	assert_int_equal(facts.pipewire.pid, DOCTOR_UNKNOWN);
+	assert_int_equal(facts.pipewire.libjack, DOCTOR_UNKNOWN);
+	assert_int_equal(facts.pipewire.default_rate, DOCTOR_UNKNOWN);
 	assert_true(facts.ifaces[0].exists);
 	assert_int_equal(facts.ifaces[0].up, DOCTOR_UNKNOWN);
 	assert_int_equal(facts.ifaces[0].carrier, DOCTOR_UNKNOWN);
@@ -1249,7 +1462,7 @@ static void test_text(void **state)
 			     "                          Mbit/s of 100 (116 %)\n"
 			     "           More than the link carries: "));
 	assert_non_null(strstr(text, "\n               sudo ethtool --negotiate enp3s0\n"));
-	assert_non_null(strstr(text, "\n1 problem, 0 warnings, 24 ok, 1 skipped; with -v"));
+	assert_non_null(strstr(text, "\n1 problem, 0 warnings, 25 ok, 5 skipped; with -v"));
 	assert_null(strstr(text, "rtkit"));
 	assert_null(strstr(text, "####"));
 	assert_null(strchr(text, '\033'));
@@ -1287,7 +1500,7 @@ static void test_json(void **state)
 	assert_non_null(strstr(text,
 		"{\n  \"result\": \"problem\",\n  \"version\": \"0.1.0\",\n  \"sample_rate\": 48000,\n"
 		"  \"period\": 64,\n"
-		"  \"counts\": {\"ok\": 24, \"warning\": 0, \"problem\": 1, \"skipped\": 1},\n"
+		"  \"counts\": {\"ok\": 25, \"warning\": 0, \"problem\": 1, \"skipped\": 5},\n"
 		"  \"checks\": [\n    {\n      \"id\": \"daemon\",\n      \"subject\": null,\n"
 		"      \"result\": \"ok\",\n"));
 	assert_non_null(strstr(text,
@@ -1333,6 +1546,7 @@ int main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_many_boxes),
 		cmocka_unit_test_setup_teardown(test_read, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(test_pipewire, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_preemption, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_other_process, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(test_no_limits, make_root, remove_root),
