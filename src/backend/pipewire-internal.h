@@ -95,10 +95,12 @@ struct backend_group {
 	struct spa_hook proxy_hook;
 	uint32_t id; /* global; SPA_ID_INVALID: not known yet */
 	struct pwnode_info *info;
-	struct backend_volume volume;
-	int64_t settling_ns;  /* until then nothing is to be linked to it */
-	int64_t suspended_ns; /* since then somebody wants it to stand still; 0: nobody */
-	bool volume_news;     /* set in the graph, not yet taken by the daemon */
+	struct backend_volume volume;	/* as it is shown */
+	struct backend_volume accepted; /* that counts */
+	int64_t volume_ns;		/* since then another is shown; 0: none */
+	int64_t settling_ns;		/* until then nothing is to be linked to it */
+	int64_t suspended_ns;		/* since then somebody wants it to stand still; 0: nobody */
+	bool volume_news;		/* set in the graph, not yet taken by the daemon */
 };
 
 struct pipewire_backend {
@@ -141,8 +143,11 @@ int pwnode_init(struct backend_group *group);
 void pwnode_fini(struct backend_group *group);
 /* Puts it into the graph of p->core. 0 or -errno. */
 int pwnode_export(struct backend_group *group);
-/* A node that was suspended does not begin again by itself, though it is to run always. */
-void pwnode_resume(struct backend_group *group, int64_t now);
+/*
+ * From time to time. A node that was suspended does not begin again by itself, though it is to run always; and a volume
+ * that was set counts after a moment.
+ */
+void pwnode_tend(struct backend_group *group, int64_t now);
 /* Takes it out; on return the data loop does not look at it any more. */
 void pwnode_withdraw(struct backend_group *group);
 /* Labels, description, monitor ports or positions are others than before. */

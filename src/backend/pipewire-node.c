@@ -19,6 +19,8 @@
 #define SUSPENDED_NS (100 * NSEC_PER_MSEC)
 /* So long after one of its commands a session manager may still be at work on a node. */
 #define SETTLE_NS (400 * NSEC_PER_MSEC)
+/* So long a volume is held until it is clear that it is not part of that. */
+#define VOLUME_HOLD_NS (150 * NSEC_PER_MSEC)
 /* And who wants it to stay like that is asked to think again so often. */
 #define RESUME_SPACING_NS NSEC_PER_SEC
 
@@ -236,9 +238,37 @@ static void set_props(struct backend_group *group, const struct spa_pod *param)
 			break;
 		}
 	}
-	if (news) {
-		group->volume_news = true;
+	if (!news) {
+		return;
+	}
+	if (now_ns() < group->settling_ns) {
+		group->volume = group->accepted;
+	} else if (group->volume_ns == 0) {
+		group->volume_ns = now_ns();
+	}
+	node_param_changed(group, NODE_PROPS);
+}
+
+/*
+ * A session manager is at work on the node. What it sets besides, or has just set, is a volume that it remembers: the
+ * daemon remembers it better, and an older one may be a loud one.
+ */
+static void settle(struct backend_group *group)
+{
+	group->settling_ns = now_ns() + SETTLE_NS;
+	if (group->volume_ns != 0) {
+		group->volume_ns = 0;
+		group->volume = group->accepted;
 		node_param_changed(group, NODE_PROPS);
+	}
+}
+
+static void accept_volume(struct backend_group *group, int64_t now)
+{
+	if (group->volume_ns != 0 && now - group->volume_ns >= VOLUME_HOLD_NS) {
+		group->volume_ns = 0;
+		group->accepted = group->volume;
+		group->volume_news = true;
 		pw_post(group->backend, BACKEND_CHANGED_VOLUME);
 	}
 }
@@ -282,7 +312,7 @@ static int node_set_param(void *object, uint32_t id, uint32_t flags, const struc
 		return 0;
 	case SPA_PARAM_PortConfig:
 		renew_ports(group);
-		group->settling_ns = now_ns() + SETTLE_NS;
+		settle(group);
 		node_param_changed(group, NODE_CONFIG);
 		return 0;
 	case SPA_PARAM_ProcessLatency:
@@ -317,7 +347,7 @@ static int node_send_command(void *object, const struct spa_command *command)
 {
 	if (SPA_NODE_COMMAND_ID(command) == SPA_NODE_COMMAND_Suspend) {
 		group_of(object)->suspended_ns = now_ns();
-		group_of(object)->settling_ns = now_ns() + SETTLE_NS;
+		settle(group_of(object));
 	} else if (SPA_NODE_COMMAND_ID(command) == SPA_NODE_COMMAND_Start) {
 		group_of(object)->suspended_ns = 0;
 	}
@@ -548,6 +578,7 @@ int pwnode_init(struct backend_group *group)
 		init_port(&info->in[k], &group->in[k], "playback", k);
 		init_port(&info->out[k], &group->out[k], "monitor", k);
 		group->volume.volume[k] = 1.0f;
+		group->accepted.volume[k] = 1.0f;
 	}
 	group->info = info;
 	group->id = SPA_ID_INVALID;
@@ -609,14 +640,16 @@ int pwnode_export(struct backend_group *group)
 	drop_impl(group); /* of one that the server has taken away */
 	snprintf(group->node_name, sizeof(group->node_name), "%.40s.%.40s", p->client_name, group->name);
 	positions_text(group, positions, sizeof(positions));
-	props = pw_properties_new(PW_KEY_NODE_NAME, group->node_name, PW_KEY_NODE_DESCRIPTION,
-		group->description, PW_KEY_NODE_NICK, group->name, PW_KEY_MEDIA_TYPE, "Audio",
-		PW_KEY_MEDIA_CATEGORY, "Playback", PW_KEY_MEDIA_CLASS, "Audio/Sink", PW_KEY_NODE_GROUP,
-		p->client_name, PW_KEY_NODE_WANT_DRIVER, "true", PW_KEY_NODE_ALWAYS_PROCESS, "true",
-		PW_KEY_NODE_PAUSE_ON_IDLE, "false", "session.suspend-timeout-seconds", "0",
-		PW_KEY_PRIORITY_SESSION, group->preferred ? PRIORITY_PREFERRED : PRIORITY_LOW,
-		PW_KEY_AUDIO_CHANNELS, SPA_STRINGIFY(AUDIO_CHANNELS), "audio.position", positions,
-		PW_KEY_DEVICE_ICON_NAME, "audio-card", "device.api", "ethlink", NULL);
+	/* Not every session manager looks at the first of them; see set_props(). */
+	props = pw_properties_new("state.restore-props", "false", PW_KEY_NODE_NAME, group->node_name,
+		PW_KEY_NODE_DESCRIPTION, group->description, PW_KEY_NODE_NICK, group->name, PW_KEY_MEDIA_TYPE,
+		"Audio", PW_KEY_MEDIA_CATEGORY, "Playback", PW_KEY_MEDIA_CLASS, "Audio/Sink",
+		PW_KEY_NODE_GROUP, p->client_name, PW_KEY_NODE_WANT_DRIVER, "true",
+		PW_KEY_NODE_ALWAYS_PROCESS, "true", PW_KEY_NODE_PAUSE_ON_IDLE, "false",
+		"session.suspend-timeout-seconds", "0", PW_KEY_PRIORITY_SESSION,
+		group->preferred ? PRIORITY_PREFERRED : PRIORITY_LOW, PW_KEY_AUDIO_CHANNELS,
+		SPA_STRINGIFY(AUDIO_CHANNELS), "audio.position", positions, PW_KEY_DEVICE_ICON_NAME,
+		"audio-card", "device.api", "ethlink", NULL);
 	if (!props) {
 		return -errno;
 	}
@@ -647,8 +680,9 @@ static int forget(struct spa_loop *loop, bool async, uint32_t seq, const void *d
 	return 0;
 }
 
-void pwnode_resume(struct backend_group *group, int64_t now)
+void pwnode_tend(struct backend_group *group, int64_t now)
 {
+	accept_volume(group, now);
 	if (group->proxy && group->suspended_ns != 0 && now - group->suspended_ns > SUSPENDED_NS) {
 		group->suspended_ns = now + RESUME_SPACING_NS;
 		pw_impl_node_set_active(group->impl, false);
@@ -737,6 +771,8 @@ void pwnode_set_volume(struct backend_group *group, const struct backend_volume 
 		return;
 	}
 	group->volume = *volume;
+	group->accepted = *volume;
+	group->volume_ns = 0;
 	if (group->proxy) {
 		node_param_changed(group, NODE_PROPS);
 	}

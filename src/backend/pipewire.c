@@ -198,7 +198,7 @@ static int export_nodes(struct pipewire_backend *p)
 		int r = 0;
 
 		if (p->groups[i]->proxy) {
-			pwnode_resume(p->groups[i], now_ns());
+			pwnode_tend(p->groups[i], now_ns());
 		} else {
 			pwnode_withdraw(p->groups[i]);
 			r = pwnode_export(p->groups[i]);

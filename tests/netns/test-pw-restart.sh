@@ -131,7 +131,8 @@ daemon_before_server() {
 	procs_stop ethlinkd
 	nt_pw_kill KILL
 	: > "$PROCS_DIR/ethlinkd.err"
-	nt_daemon && nt_wait_state stage stopped && grep -q "PipeWire" "$PROCS_DIR/ethlinkd.err" || return 1
+	nt_daemon && nt_wait_state stage stopped &&
+		procs_until 5 "the daemon to say what it waits for" grep -q "PipeWire" "$PROCS_DIR/ethlinkd.err" || return 1
 	nt_pw_server && nt_pw_manager && ended || return 1
 	nt_pw_sink card && watch_feed --target ethlink.hall && by_hand
 }

@@ -56,6 +56,20 @@ every() {
 	printf '%s ' $1 $1 $1 $1 $1 $1 $1 $1 | sed 's/ $//'
 }
 
+# A volume that is set while the session manager is at work on a node that is new is taken for one that it remembers.
+try_volume() {
+	wp set-volume "$1" && node_has "$(every "$2")"
+}
+
+counts() {
+	[ "$(nt_status -c '.devices[0].volume_db | map(. * 10 | round / 10) | unique')" = "[$1]" ]
+}
+
+# takes VOLUME DB: of a node that is new; in software.
+takes() {
+	procs_until 3 "the node to take the volume $1" try_volume "$@" && procs_until 3 "$2 dB to count" counts "$2"
+}
+
 set_props() {
 	pw-cli set-param "$(nt_pw_id "$node")" Props "$1" > /dev/null 2>> "$PROCS_DIR/pw-tool.err"
 }
@@ -129,16 +143,15 @@ feed() {
 }
 
 in_software() {
-	configure "volume = software" "gain = -3" && shows "$(every 0)" && wp set-volume 0.5 && shows "$(every -18.1)" || return 1
+	configure "volume = software" "gain = -3" && shows "$(every 0)" && takes 0.5 -18.1 || return 1
 	[ "$(nt_status '.devices[0].volume')" = software ] &&
-		[ "$(nt_status -c '.devices[0].volume_db | map(. * 10 | round / 10) | unique')" = "[-18.1]" ] &&
 		arrives "$(all -3)" && nt_ctl gain stage all -4 && arrives "$(all -4)" && shows "$(every -18.1)"
 }
 
 # What is saved is what should come out.
 an_eighth() {
 	record=(--record "$NT_RECORDING")
-	configure "volume = software" && wp set-volume 0.5 && shows "$(every -18.1)" && feed --save-times 0.125 && nt_feed_end 20
+	configure "volume = software" && takes 0.5 -18.1 && feed --save-times 0.125 && nt_feed_end 20
 }
 
 never_louder() {
@@ -146,7 +159,7 @@ never_louder() {
 }
 
 kept_in_software() {
-	configure "volume = software" && wp set-volume 0.5 && shows "$(every -18.1)" && procs_stop ethlinkd && nt_daemon &&
+	configure "volume = software" && takes 0.5 -18.1 && procs_stop ethlinkd && nt_daemon &&
 		nt_wait_state stage online && procs_until 5 "the node" nt_pw_id "$node" && shows "$(every -18.1)" &&
 		wp set-mute 1 && shows "mute $(every -18.1)" && arrives "$(all 0)" && wp set-mute 0 && never_louder
 }

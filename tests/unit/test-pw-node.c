@@ -600,12 +600,16 @@ static int set_props_pod(struct rig *rig, const struct spa_pod *pod)
 	return spa_node_set_param(rig->node, SPA_PARAM_Props, 0, pod);
 }
 
-/* Whether the last set_props_pod() was news to the daemon and to the graph, the same for both. */
+/* Whether the last set_props_pod() was news to the graph, and a moment later to the daemon, the same for both. */
 static bool is_news(struct rig *rig)
 {
-	bool news = posted & BACKEND_CHANGED_VOLUME;
+	unsigned n_infos = rig->n_infos;
+	bool news;
 
-	assert_int_equal(rig->n_infos, news ? 1 : 0);
+	assert_int_equal(posted, 0);
+	pwnode_tend(rig->g, now_ns() + NSEC_PER_SEC);
+	news = posted & BACKEND_CHANGED_VOLUME;
+	assert_int_equal(n_infos, news ? 1 : 0);
 	assert_int_equal(rig->g->volume_news, news);
 	rig->g->volume_news = false;
 	return news;
@@ -623,7 +627,7 @@ static bool set_volumes(struct rig *rig, const float *values, uint32_t n)
 	return is_news(rig);
 }
 
-static bool set_all(struct rig *rig, float value, bool mute)
+static void ask_for(struct rig *rig, float value, bool mute)
 {
 	uint8_t buffer[256];
 	struct spa_pod_builder b = SPA_POD_BUILDER_INIT(buffer, sizeof(buffer));
@@ -632,6 +636,11 @@ static bool set_all(struct rig *rig, float value, bool mute)
 						    SPA_PARAM_Props, SPA_PROP_volume, SPA_POD_Float(value),
 						    SPA_PROP_mute, SPA_POD_Bool(mute))),
 		0);
+}
+
+static bool set_all(struct rig *rig, float value, bool mute)
+{
+	ask_for(rig, value, mute);
 	return is_news(rig);
 }
 
@@ -855,6 +864,32 @@ static void test_port_config(void **state)
 		assert_int_equal(flags_of(&rig->ports[IN][k].params, SPA_PARAM_Format), SPA_PARAM_INFO_WRITE);
 	}
 	assert_promises(rig);
+}
+
+/* What a session manager remembers is not what somebody sets: neither while it is at work on the node nor just before. */
+static void test_remembered_volume(void **state)
+{
+	struct rig *rig = *state;
+	struct backend_volume volume = {.mute = true};
+
+	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+		volume.volume[k] = 0.25f;
+	}
+	pwnode_set_volume(rig->g, &volume);
+	for (unsigned i = 0; i < 2; i++) {
+		if (i == 1) {
+			assert_int_equal(spa_node_set_param(rig->node, SPA_PARAM_PortConfig, 0, NULL), 0);
+		}
+		ask_for(rig, 1.0f, false);
+		if (i == 0) {
+			assert_float_equal(rig->g->volume.volume[0], 1.0f, 0);
+			assert_int_equal(spa_node_set_param(rig->node, SPA_PARAM_PortConfig, 0, NULL), 0);
+		}
+		pwnode_tend(rig->g, now_ns() + NSEC_PER_SEC);
+		assert_int_equal(posted, 0);
+		assert_volumes(rig, true, 0.25f, 0.25f, 0.25f);
+		rig->g->settling_ns = 0;
+	}
 }
 
 static void test_buffers(void **state)
@@ -1091,23 +1126,23 @@ static void test_suspended(void **state)
 	int64_t now;
 
 	command(rig, SPA_NODE_COMMAND_Suspend);
-	pwnode_resume(rig->g, now_ns() + NSEC_PER_SEC);
+	pwnode_tend(rig->g, now_ns() + NSEC_PER_SEC);
 	assert_int_equal(pwnode_export(rig->g), 0);
 	assert_int_equal(n_wakes, 1);
 	now = now_ns() + 10 * NSEC_PER_SEC;
-	pwnode_resume(rig->g, now);
+	pwnode_tend(rig->g, now);
 	assert_int_equal(n_wakes, 1);
 	command(rig, SPA_NODE_COMMAND_Suspend);
-	pwnode_resume(rig->g, now_ns());
+	pwnode_tend(rig->g, now_ns());
 	assert_int_equal(n_wakes, 1);
-	pwnode_resume(rig->g, now);
+	pwnode_tend(rig->g, now);
 	assert_int_equal(n_wakes, 2);
-	pwnode_resume(rig->g, now + NSEC_PER_SEC / 2);
+	pwnode_tend(rig->g, now + NSEC_PER_SEC / 2);
 	assert_int_equal(n_wakes, 2);
-	pwnode_resume(rig->g, now + 2 * NSEC_PER_SEC);
+	pwnode_tend(rig->g, now + 2 * NSEC_PER_SEC);
 	assert_int_equal(n_wakes, 3);
 	command(rig, SPA_NODE_COMMAND_Start);
-	pwnode_resume(rig->g, now + 20 * NSEC_PER_SEC);
+	pwnode_tend(rig->g, now + 20 * NSEC_PER_SEC);
 	assert_int_equal(n_wakes, 3);
 }
 
@@ -1299,6 +1334,8 @@ static void test_fuzz(void **state)
 		(void)spa_node_set_param(rig->node, id, 0, pod);
 		(void)spa_node_port_set_param(rig->node, some(2), some(9), id, 0, pod);
 		free(pod);
+		rig->g->settling_ns = 0;
+		pwnode_tend(rig->g, now_ns() + NSEC_PER_SEC);
 		n_news += posted ? 1 : 0;
 		for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
 			float volume = rig->g->volume.volume[k];
@@ -1336,6 +1373,7 @@ int main(void)
 		TEST(test_volume_of_daemon),
 		TEST_MONITOR(test_formats),
 		TEST_MONITOR(test_port_config),
+		TEST(test_remembered_volume),
 		TEST_MONITOR(test_buffers),
 		TEST(test_no_such_port),
 		TEST_MONITOR(test_io),
