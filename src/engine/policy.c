@@ -69,7 +69,7 @@ int policy_make_varying(uint32_t period, uint32_t rate_hz, int latency_frames, s
 		return r;
 	}
 	ret_policy->paced = ret_policy->burst_blocks < blocks_of(longest);
-	ret_policy->slots = MAX(2 * (ret_policy->lead_blocks + longest / ETHLINK_BLOCK_FRAMES + 2),
-		(unsigned)POLICY_SLOTS_MIN);
+	/* The same for every cushion: no ring has to be made anew because the period is another. */
+	ret_policy->slots = 2 * (POLICY_FILL_MAX_BLOCKS + longest / ETHLINK_BLOCK_FRAMES + 2);
 	return 0;
 }
