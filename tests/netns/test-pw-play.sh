@@ -42,7 +42,7 @@ changes_seen() {
 
 # The user does, for all.
 settings_change() {
-	local quanta=(512 64 2048 100 128) i=0
+	local quanta=(64 256 100 192 128) i=0
 
 	start 128 48000 || return 1
 	nt_feed_start --music --seconds "$each_s" --save "$NT_SOURCE" --target ethlink.stage || return 1
