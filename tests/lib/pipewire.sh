@@ -44,8 +44,8 @@ nt_pw_begin() {
 	NT_FEED=$(nt_program pw-feed) || exit 1
 	NT_FEED_SERVER=pipewire-0
 	NT_BACKEND=pipewire
-	# Where the cycles are missing, and a little later where the cushion is put right.
-	NT_GAPS_EACH=2
+	# Where the cycles are missing, in the fade behind that, and a little later where the cushion is put right.
+	NT_GAPS_EACH=3
 	export XDG_RUNTIME_DIR=$PROCS_DIR/pw-run HOME=$PROCS_DIR/pw-home
 	export XDG_CONFIG_HOME=$HOME/config XDG_STATE_HOME=$HOME/state XDG_CACHE_HOME=$HOME/cache XDG_DATA_HOME=$HOME/data
 	unset PIPEWIRE_RUNTIME_DIR PIPEWIRE_REMOTE PIPEWIRE_CONFIG_DIR PIPEWIRE_LATENCY PIPEWIRE_QUANTUM PIPEWIRE_PROPS PULSE_SERVER
