@@ -40,9 +40,10 @@ changes_seen() {
 	return 1
 }
 
-# The user does, for all.
+# The user does, for all: in the middle of a cycle, which may then be timed as if it had the new length. Nothing is there to be
+# played in such a hole; the steps are small enough for any cushion.
 settings_change() {
-	local quanta=(64 256 100 192 128) i=0
+	local quanta=(192 128 96 160 128) i=0
 
 	start 128 48000 || return 1
 	nt_feed_start --music --seconds "$each_s" --save "$NT_SOURCE" --target ethlink.stage || return 1
