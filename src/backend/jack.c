@@ -129,14 +129,6 @@ static bool copy(const char *s, const char *behind, char **ret)
 	return !s || asprintf(ret, "%s%s", s, behind) >= 0;
 }
 
-static void swap(char **a, char **b)
-{
-	char *c = *a;
-
-	*a = *b;
-	*b = c;
-}
-
 /* The wishes of a group, copied first: without memory for all of them nothing changes. 0 or -ENOMEM. */
 static int set_wishes(struct jack_backend *j, struct backend_group *group, const struct backend_ports *ports)
 {
@@ -158,9 +150,9 @@ static int set_wishes(struct jack_backend *j, struct backend_group *group, const
 		if (!in->connect || !connect[k] || strcmp(in->connect, connect[k]) != 0) {
 			in->connect_done = false;
 		}
-		swap(&in->label, &in_label[k]);
-		swap(&in->connect, &connect[k]);
-		swap(&group->out[k].label, &out_label[k]);
+		swap_text(&in->label, &in_label[k]);
+		swap_text(&in->connect, &connect[k]);
+		swap_text(&group->out[k].label, &out_label[k]);
 	}
 	pthread_mutex_unlock(&j->lock);
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {

@@ -141,7 +141,7 @@ void pw_post(struct pipewire_backend *p, unsigned changes);
 /* Fills in what a node is; it is not in the graph yet. 0 or -ENOMEM. */
 int pwnode_init(struct backend_group *group);
 void pwnode_fini(struct backend_group *group);
-/* Puts it into the graph of p->core. 0 or -errno. */
+/* Puts it into the graph of p->core, anew if it is there already. 0 or -errno. */
 int pwnode_export(struct backend_group *group);
 /*
  * From time to time. A node that was suspended does not begin again by itself, though it is to run always; and a volume

@@ -637,7 +637,7 @@ int pwnode_export(struct backend_group *group)
 	char positions[128];
 	int r;
 
-	drop_impl(group); /* of one that the server has taken away */
+	pwnode_withdraw(group);
 	snprintf(group->node_name, sizeof(group->node_name), "%.40s.%.40s", p->client_name, group->name);
 	positions_text(group, positions, sizeof(positions));
 	/* Not every session manager looks at the first of them; see set_props(). */

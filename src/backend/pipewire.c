@@ -200,7 +200,6 @@ static int export_nodes(struct pipewire_backend *p)
 		if (p->groups[i]->proxy) {
 			pwnode_tend(p->groups[i], now_ns());
 		} else {
-			pwnode_withdraw(p->groups[i]);
 			r = pwnode_export(p->groups[i]);
 		}
 
@@ -328,14 +327,6 @@ static bool copy(const char *s, char **ret)
 	return !s || *ret;
 }
 
-static void swap(char **a, char **b)
-{
-	char *c = *a;
-
-	*a = *b;
-	*b = c;
-}
-
 static uint32_t position_of(const char *name, unsigned k)
 {
 	for (unsigned i = 0; name && spa_type_audio_channel[i].name; i++) {
@@ -356,7 +347,7 @@ static int set_wishes(struct backend_group *group, const struct backend_ports *p
 		good = copy(ports->labels[k], &label[k]) && copy(ports->connect[k], &connect[k]);
 	}
 	if (good) {
-		swap(&group->description, &description);
+		swap_text(&group->description, &description);
 		group->preferred = ports->preferred;
 	}
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
@@ -369,8 +360,8 @@ static int set_wishes(struct backend_group *group, const struct backend_ports *p
 			if (!in->connect || !connect[k] || strcmp(in->connect, connect[k]) != 0) {
 				in->connect_done = false;
 			}
-			swap(&in->label, &label[k]);
-			swap(&in->connect, &connect[k]);
+			swap_text(&in->label, &label[k]);
+			swap_text(&in->connect, &connect[k]);
 		}
 		free(label[k]);
 		free(connect[k]);
@@ -434,7 +425,6 @@ static int pipewire_change_ports(
 
 	if (r >= 0 && group->preferred != preferred && group->proxy) {
 		/* A session manager looks at priorities of what is new. */
-		pwnode_withdraw(group);
 		(void)pwnode_export(group); /* the timer tries again */
 	}
 	if (r >= 0) {

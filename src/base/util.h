@@ -21,6 +21,14 @@
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define CLAMP(x, lo, hi) (MIN(MAX(x, lo), hi))
 
+static inline void swap_text(char **a, char **b)
+{
+	char *c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
 /* CLOCK_MONOTONIC in nanoseconds. RT safe: a vDSO read, no system call. */
 static inline int64_t now_ns(void)
 {

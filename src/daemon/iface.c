@@ -171,14 +171,6 @@ static int on_rx(sd_event_source *source, int fd, uint32_t revents, void *data)
 	return 0;
 }
 
-/* With periods that vary: slots for the largest cushion, so that no ring has to be made anew while it plays. */
-static unsigned varying_slots(const struct backend_info *info)
-{
-	unsigned longest_blocks = policy_longest(info->period_frames) / ETHLINK_BLOCK_FRAMES;
-
-	return info->varying ? 2 * (POLICY_FILL_MAX_BLOCKS + longest_blocks + 2) : 0;
-}
-
 /* What the ring must be made for: the most demanding of its devices. */
 static bool needed(const struct iface *iface, struct policy *ret_policy, unsigned *ret_devices)
 {
@@ -198,7 +190,6 @@ static bool needed(const struct iface *iface, struct policy *ret_policy, unsigne
 		ret_policy->slots = MAX(ret_policy->slots, d->policy.slots);
 		(*ret_devices)++;
 	}
-	ret_policy->slots = MAX(ret_policy->slots, varying_slots(&m->info));
 	return *ret_devices > 0;
 }
 

@@ -16,7 +16,7 @@ void cushion_start_rt(struct cushion *c, const struct dac_format *format, uint32
 	c->rate_hz = format->rate_hz;
 	/*
 	 * A server that changes to a longer period may bring the difference early, and leaves a hole of it when it changes
-	 * back: what came early waits in the pacer for that, or for a pause. The ring has room for it (iface.c).
+	 * back: what came early waits in the pacer for that, or for a pause. The ring has room for it (policy.c).
 	 */
 	c->most_frames = format->paced ? box + period : box - period;
 	/* Counted from when the cycle should have begun, what goes ahead of a late one lasts longer. */
