@@ -17,6 +17,7 @@ enum { FIRST, SECOND, CHILDREN };
 struct backend_group {
 	struct backend_group *next;
 	struct backend_group *of[CHILDREN];
+	bool insert; /* and so without a volume */
 };
 
 struct auto_backend {
@@ -228,6 +229,7 @@ static int auto_add_ports(
 		free(group);
 		return r;
 	}
+	group->insert = ports->insert;
 	group->next = a->groups;
 	a->groups = group;
 	*ret_group = group;
@@ -276,13 +278,14 @@ static bool auto_take_volume(
 {
 	struct auto_backend *a = auto_of(b);
 
-	return a->active >= 0 && backend_take_volume(a->child[a->active], group->of[a->active], ret_volume);
+	return !group->insert && a->active >= 0 &&
+	       backend_take_volume(a->child[a->active], group->of[a->active], ret_volume);
 }
 
 static void auto_set_volume(
 	struct backend *b, struct backend_group *group, const struct backend_volume *volume)
 {
-	for (int i = FIRST; i < CHILDREN; i++) {
+	for (int i = FIRST; i < CHILDREN && !group->insert; i++) {
 		backend_set_volume(auto_of(b)->child[i], group->of[i], volume);
 	}
 }

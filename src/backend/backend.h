@@ -50,9 +50,26 @@ struct backend_callbacks {
 	/* RT: one cycle. */
 	void (*process_rt)(void *data, const struct audio_cycle *cycle);
 	void *data;
+	/* RT: an insert's turn in this cycle, before process_rt of the devices; NULL: there are no inserts. */
+	void (*insert_rt)(void *data, const struct audio_cycle *cycle, struct audio_insert *insert);
 };
 
-/* The ports of one device. Strings are copied. */
+/* What an insert has instead of a device's ports: NAME/send_1, … */
+struct backend_insert_ports {
+	const char *in[AUDIO_INSERT_CHANNELS];	/* graph to insert; NULL: no such port */
+	const char *out[AUDIO_INSERT_CHANNELS]; /* insert to graph */
+	const char *midi_in;			/* NULL: none */
+	const char *midi_out;
+	const char *connect_in[AUDIO_INSERT_CHANNELS]; /* ports to connect them to; NULL: none */
+	const char *connect_out[AUDIO_INSERT_CHANNELS];
+	/*
+	 * True: what comes out is what went in, latency_frames later. False: the two have nothing to do with each other;
+	 * what comes out is latency_frames old, and what goes in is heard so much later.
+	 */
+	bool through;
+};
+
+/* The ports of one device, or of an insert. Strings are copied. */
 struct backend_ports {
 	const char *name;		       /* the ports are NAME/playback_1, … */
 	bool playback;			       /* 8 inputs: graph to device */
@@ -64,6 +81,9 @@ struct backend_ports {
 	const char *positions[AUDIO_CHANNELS]; /* of the loudspeakers: FL, AUX0, …; NULL: AUX0 to AUX7 */
 	bool preferred;			       /* what plays anything may choose this device by itself */
 	void *owner;			       /* handed to process in the cycle's groups */
+	const struct backend_insert_ports
+		*insert; /* not NULL: an insert; then of the above only name, labels of the
+						      first ports, latency_frames, description and owner count */
 };
 
 /* What the graph offers as a sound card's volume: linear, 1 is 0 dB; 0 and above. */
@@ -141,7 +161,7 @@ static inline int backend_add_ports(
 	return b->ops->add_ports(b, ports, ret_group);
 }
 
-/* Other labels, connections or monitor ports; name, owner and playback stay. 0 or -ENOMEM (all stays). */
+/* Other labels, connections or monitor ports; name, owner, playback, and the names of an insert's ports stay. 0 or -ENOMEM (all stays). */
 static inline int backend_change_ports(
 	struct backend *b, struct backend_group *group, const struct backend_ports *ports)
 {
@@ -269,6 +289,15 @@ int backend_null_new(uint32_t rate_hz, uint32_t period_frames, const struct back
 /* The buffers that the next cycles of this group see; NULL: silence. */
 void backend_null_set_buffers(
 	struct backend_group *group, const float *const in[AUDIO_CHANNELS], float *const out[AUDIO_CHANNELS]);
+/* The same for an insert. */
+void backend_null_set_insert_buffers(struct backend_group *group,
+	const float *const in[AUDIO_INSERT_CHANNELS], float *const out[AUDIO_INSERT_CHANNELS]);
+/* What comes from the graph in the next cycle, and in none after that; those beyond AUDIO_MIDI_MAX are lost. Copied. */
+void backend_null_set_midi_in(struct backend_group *group, const struct audio_midi *events, unsigned n);
+/* What the insert gave in the last cycle; valid until the next one. */
+const struct audio_midi *backend_null_midi_out(const struct backend_group *group, unsigned *ret_n);
+/* At the start of the next cycle; while it rolls, each cycle takes it on. */
+void backend_null_set_transport(struct backend *b, bool rolling, uint64_t frame);
 /* From now on cycles have this size and rate; posts the changes. */
 void backend_null_set_format(struct backend *b, uint32_t rate_hz, uint32_t period_frames);
 void backend_null_set_freewheel(struct backend *b, bool freewheel);

@@ -1,10 +1,11 @@
 /*
  * The inside of the JACK backend: jack.c (what the control thread calls), jack-work.c (the thread that speaks
- * to the server), jack-ports.c (ports and their metadata), jack-links.c (connections), jack-rt.c (the callback).
+ * to the server), jack-ports.c (ports and their metadata), jack-links.c (connections), jack-latency.c (latency ranges),
+ * jack-rt.c (the callback).
  *
  * libjack may hang wherever the server does, so only the worker calls it. The two threads share what is
  * marked "lock"; the lock is never held while libjack works, and RT never takes it. What libjack's threads
- * call takes locks with jack_guarded_lock(), and allocates only while it holds one so.
+ * call takes locks with jack_guarded_lock(), and allocates only in a guard.
  */
 #ifndef BACKEND_JACK_INTERNAL_H
 #define BACKEND_JACK_INTERNAL_H
@@ -40,6 +41,7 @@ struct jack_link {
 
 /* One port of ours, there or not. */
 struct jack_channel {
+	char *name;    /* fixed, without the client; NULL: there is no such port in this group */
 	bool want;     /* lock */
 	char *label;   /* lock; NULL: none */
 	char *connect; /* lock; NULL: none */
@@ -51,9 +53,9 @@ struct jack_channel {
 
 struct backend_group {
 	struct jack_rt_group rt;
-	char name[JACK_NAMES_MAX]; /* fixed */
-	struct jack_channel in[AUDIO_CHANNELS];
+	struct jack_channel in[AUDIO_CHANNELS]; /* of an insert JACK_INSERT_PORTS */
 	struct jack_channel out[AUDIO_CHANNELS];
+	bool through;			 /* lock; an insert: see struct backend_insert_ports */
 	bool removed;			 /* lock; the worker frees it */
 	bool told;			 /* worker: its ports are registered */
 	_Atomic uint32_t latency_frames; /* read by libjack's thread */
@@ -107,6 +109,9 @@ struct jack_backend {
 struct jack_guard {
 	int state, type; /* from before */
 };
+void jack_guard_begin(struct jack_guard *ret_guard);
+/* A cancellation that came meanwhile ends the thread here. */
+void jack_guard_end(const struct jack_guard *guard);
 void jack_guarded_lock(pthread_mutex_t *lock, struct jack_guard *ret_guard);
 void jack_guarded_unlock(pthread_mutex_t *lock, const struct jack_guard *guard);
 
@@ -132,6 +137,8 @@ void jack_call_end(struct jack_backend *j);
  * False where a callback does not end: then nothing may be freed.
  */
 bool jack_wait_rt(struct jack_backend *j);
+/* Waits for the end of a callback that begins after now; false where none comes. */
+bool jack_wait_cycle(struct jack_backend *j);
 
 /* --- jack-ports.c: the worker --- */
 /* Brings the server's ports to what the groups want; frees those that are removed. 0 or -EIO. */
@@ -140,6 +147,10 @@ int jack_ports_update(struct jack_backend *j);
 void jack_ports_forget(struct jack_backend *j);
 /* Frees a group that has no ports. */
 void jack_group_free(struct backend_group *group);
+
+/* --- jack-latency.c --- */
+/* JACK's latency callback, on libjack's thread; data: struct jack_backend. */
+void jack_latency(jack_latency_callback_mode_t mode, void *data);
 
 /* --- jack-links.c --- */
 /* The worker: writes down what is connected, and connects what is to be. */

@@ -20,11 +20,13 @@ void jack_group_free(struct backend_group *group)
 
 		for (unsigned i = 0; i < ARRAY_SIZE(both); i++) {
 			jack_links_free(both[i]);
+			free(both[i]->name);
 			free(both[i]->label);
 			free(both[i]->connect);
 			free(both[i]->told_label);
 		}
 	}
+	free(group->rt.insert);
 	free(group);
 }
 
@@ -111,16 +113,16 @@ static void unregister_channel(
 	jack_call_end(j);
 }
 
-/* order: where it stands in a list of this device's ports, from 1. */
+/* order: where it stands in a list of this group's ports, from 1. */
 static int update_channel(struct jack_backend *j, struct jack_channel *channel, _Atomic(jack_port_t *) *at,
-	const char *name, unsigned long flags, unsigned order)
+	const char *type, unsigned long flags, unsigned order)
 {
 	jack_port_t *port = atomic_load(at);
 	char text[16];
 	bool want;
 
 	pthread_mutex_lock(&j->lock);
-	want = channel->want;
+	want = channel->want && channel->name;
 	pthread_mutex_unlock(&j->lock);
 	if (!want) {
 		unregister_channel(j, channel, at);
@@ -131,7 +133,7 @@ static int update_channel(struct jack_backend *j, struct jack_channel *channel, 
 		return 0;
 	}
 	jack_call_begin(j, "jack_port_register");
-	port = jack_port_register(j->client, name, JACK_DEFAULT_AUDIO_TYPE, flags, 0);
+	port = jack_port_register(j->client, channel->name, type, flags, 0);
 	jack_call_end(j);
 	if (!port) {
 		return -EIO;
@@ -143,21 +145,42 @@ static int update_channel(struct jack_backend *j, struct jack_channel *channel, 
 	return 0;
 }
 
-static int update_group(struct jack_backend *j, struct backend_group *group)
+static int update_device(struct jack_backend *j, struct backend_group *group)
 {
-	char name[JACK_NAMES_MAX + 32];
 	int r = 0;
 
 	for (unsigned k = 0; k < AUDIO_CHANNELS && r >= 0; k++) {
-		snprintf(name, sizeof(name), "%s/playback_%u", group->name, k + 1);
-		r = update_channel(j, &group->in[k], &group->rt.in[k], name,
+		r = update_channel(j, &group->in[k], &group->rt.in[k], JACK_DEFAULT_AUDIO_TYPE,
 			JackPortIsInput | JackPortIsPhysical | JackPortIsTerminal, k + 1);
 	}
 	for (unsigned k = 0; k < AUDIO_CHANNELS && r >= 0; k++) {
-		snprintf(name, sizeof(name), "%s/monitor_%u", group->name, k + 1);
-		r = update_channel(
-			j, &group->out[k], &group->rt.out[k], name, JackPortIsOutput, AUDIO_CHANNELS + k + 1);
+		r = update_channel(j, &group->out[k], &group->rt.out[k], JACK_DEFAULT_AUDIO_TYPE,
+			JackPortIsOutput, AUDIO_CHANNELS + k + 1);
 	}
+	return r;
+}
+
+/* Neither physical nor terminal: programs would take it for a sound card and connect to it by themselves. */
+static int update_insert(struct jack_backend *j, struct backend_group *group)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < 2 * JACK_INSERT_PORTS && r >= 0; i++) {
+		unsigned k = i % JACK_INSERT_PORTS;
+		bool in = i < JACK_INSERT_PORTS;
+
+		r = update_channel(j, in ? &group->in[k] : &group->out[k],
+			in ? &group->rt.in[k] : &group->rt.out[k],
+			k == JACK_INSERT_MIDI ? JACK_DEFAULT_MIDI_TYPE : JACK_DEFAULT_AUDIO_TYPE,
+			in ? JackPortIsInput : JackPortIsOutput, i + 1);
+	}
+	return r;
+}
+
+static int update_group(struct jack_backend *j, struct backend_group *group)
+{
+	int r = group->rt.insert ? update_insert(j, group) : update_device(j, group);
+
 	group->told = true;
 	return r;
 }
@@ -196,8 +219,14 @@ int jack_ports_update(struct jack_backend *j)
 
 	while ((group = take_removed(j))) {
 		if (j->client && !atomic_load(&j->gone)) {
+			if (group->rt.insert && j->active) {
+				(void)jack_wait_cycle(j); /* until its outputs are silent */
+			}
 			unregister_group(j, group);
 		}
+		pthread_mutex_lock(&j->lock);
+		jack_set_table(j);
+		pthread_mutex_unlock(&j->lock);
 		if (jack_wait_rt(j)) {
 			jack_group_free(group);
 		}

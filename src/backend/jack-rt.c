@@ -1,5 +1,9 @@
 #include "backend/jack-rt.h"
 
+#include <jack/midiport.h>
+#include <jack/transport.h>
+#include <string.h>
+
 static void *get_buffer_rt(_Atomic(jack_port_t *) *port, jack_nframes_t nframes)
 {
 	jack_port_t *p = atomic_load_explicit(port, memory_order_relaxed);
@@ -12,6 +16,111 @@ static void get_buffers_rt(struct jack_rt_group *group, jack_nframes_t nframes)
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
 		group->audio.in[k] = get_buffer_rt(&group->in[k], nframes);
 		group->audio.out[k] = get_buffer_rt(&group->out[k], nframes);
+	}
+}
+
+/* --- inserts --- */
+
+/* Of a channel message, from its status byte; 0: it is none. */
+static unsigned midi_bytes_rt(uint8_t status)
+{
+	if (status < 0x80 || status >= 0xf0) {
+		return 0;
+	}
+	return (status & 0xe0) == 0xc0 ? 2 : 3;
+}
+
+static bool take_event_rt(struct audio_midi *ret_midi, const jack_midi_event_t *event, jack_nframes_t nframes)
+{
+	if (event->size < 2 || event->size != midi_bytes_rt(event->buffer[0])) {
+		return false;
+	}
+	ret_midi->frame = MIN(event->time, nframes - 1);
+	ret_midi->status = event->buffer[0];
+	ret_midi->data1 = event->buffer[1];
+	ret_midi->data2 = event->size == 3 ? event->buffer[2] : 0;
+	return ((ret_midi->data1 | ret_midi->data2) & 0x80) == 0;
+}
+
+static void take_midi_rt(struct audio_insert *insert, void *buffer, jack_nframes_t nframes)
+{
+	uint32_t n = buffer ? jack_midi_get_event_count(buffer) : 0;
+	jack_midi_event_t event;
+	struct audio_midi midi;
+
+	insert->n_midi_in = 0;
+	insert->n_midi_lost = 0;
+	for (uint32_t i = 0; i < n && jack_midi_event_get(&event, buffer, i) == 0; i++) {
+		if (!take_event_rt(&midi, &event, nframes)) {
+			continue;
+		}
+		if (insert->n_midi_in == AUDIO_MIDI_MAX) {
+			insert->n_midi_lost++;
+		} else {
+			insert->midi_in[insert->n_midi_in++] = midi;
+		}
+	}
+}
+
+static void give_midi_rt(const struct audio_insert *insert, void *buffer)
+{
+	if (!buffer) {
+		return;
+	}
+	jack_midi_clear_buffer(buffer);
+	for (unsigned i = 0; i < insert->n_midi_out; i++) {
+		const struct audio_midi *midi = &insert->midi_out[i];
+		const jack_midi_data_t bytes[] = {midi->status, midi->data1, midi->data2};
+
+		(void)jack_midi_event_write(buffer, midi->frame, bytes, midi_bytes_rt(midi->status));
+	}
+}
+
+/* Buffers are got no sooner: what an input mixes may have been written by the insert before. */
+static void run_insert_rt(struct jack_rt *rt, const struct audio_cycle *cycle, struct jack_rt_group *group)
+{
+	struct audio_insert *insert = group->insert;
+	void *midi_out = get_buffer_rt(&group->out[JACK_INSERT_MIDI], cycle->frames);
+
+	for (unsigned k = 0; k < AUDIO_INSERT_CHANNELS; k++) {
+		insert->in[k] = get_buffer_rt(&group->in[k], cycle->frames);
+		insert->out[k] = get_buffer_rt(&group->out[k], cycle->frames);
+	}
+	take_midi_rt(insert, get_buffer_rt(&group->in[JACK_INSERT_MIDI], cycle->frames), cycle->frames);
+	insert->n_midi_out = 0;
+	rt->callbacks.insert_rt(rt->callbacks.data, cycle, insert);
+	give_midi_rt(insert, midi_out);
+}
+
+/* Nobody fills these ports any more, and JACK would play the last buffer, and its notes, again and again. */
+static void silence_rt(struct jack_rt_group *group, jack_nframes_t nframes)
+{
+	void *midi_out = get_buffer_rt(&group->out[JACK_INSERT_MIDI], nframes);
+
+	for (unsigned k = 0; k < AUDIO_INSERT_CHANNELS; k++) {
+		float *out = get_buffer_rt(&group->out[k], nframes);
+
+		if (out) {
+			memset(out, 0, nframes * sizeof(*out));
+		}
+	}
+	if (midi_out) {
+		jack_midi_clear_buffer(midi_out);
+	}
+}
+
+static void run_inserts_rt(struct jack_rt *rt, const struct jack_table *table, struct audio_cycle *cycle)
+{
+	jack_position_t position = {0};
+
+	cycle->rolling = jack_transport_query(atomic_load_explicit(&rt->client, memory_order_relaxed),
+				 &position) == JackTransportRolling;
+	cycle->transport_frame = position.frame;
+	for (unsigned i = 0; i < table->n_inserts; i++) {
+		run_insert_rt(rt, cycle, table->inserts[i]);
+	}
+	for (unsigned i = 0; i < table->n_silent; i++) {
+		silence_rt(table->silent[i], cycle->frames);
 	}
 }
 
@@ -35,6 +144,9 @@ int jack_backend_process_rt(jack_nframes_t nframes, void *data)
 	atomic_store(&rt->begun, begun);
 	table = atomic_load(&rt->table);
 	if (table) {
+		if (table->n_inserts + table->n_silent > 0) {
+			run_inserts_rt(rt, table, &cycle);
+		}
 		for (unsigned i = 0; i < table->n_groups; i++) {
 			get_buffers_rt(table->groups[i], nframes);
 		}

@@ -8,11 +8,15 @@
 #include <jack/jack.h>
 #include <stdatomic.h>
 
-#define JACK_GROUPS_MAX 64
+#define JACK_GROUPS_MAX 128
+/* Of an insert's ports, those before this one are audio. */
+#define JACK_INSERT_MIDI AUDIO_INSERT_CHANNELS
+#define JACK_INSERT_PORTS (JACK_INSERT_MIDI + 1)
 
-/* One device's ports as RT sees them. */
+/* The ports of a device or an insert as RT sees them. */
 struct jack_rt_group {
 	struct audio_group audio;
+	struct audio_insert *insert; /* NULL: a device */
 	_Atomic(jack_port_t *) in[AUDIO_CHANNELS];
 	_Atomic(jack_port_t *) out[AUDIO_CHANNELS];
 };
@@ -20,13 +24,18 @@ struct jack_rt_group {
 /* The groups that RT goes through. Replaced as a whole, never changed. */
 struct jack_table {
 	struct jack_table *next; /* in the list of those to be freed */
-	unsigned n_groups;
+	unsigned n_groups;	 /* devices */
+	unsigned n_inserts;
+	unsigned n_silent; /* inserts that are removed, whose ports are still there */
 	struct jack_rt_group *groups[JACK_GROUPS_MAX];
 	struct audio_group *audio[JACK_GROUPS_MAX];
+	struct jack_rt_group *inserts[JACK_GROUPS_MAX];
+	struct jack_rt_group *silent[JACK_GROUPS_MAX];
 };
 
 struct jack_rt {
 	struct backend_callbacks callbacks;
+	_Atomic(jack_client_t *) client; /* set before there are callbacks */
 	CACHELINE_ALIGNED _Atomic(struct jack_table *) table;
 	_Atomic uint32_t rate_hz;
 	_Atomic uint32_t xruns;

@@ -39,12 +39,11 @@ struct backend_group *jack_group(struct jack_backend *j, unsigned i)
 	return group;
 }
 
-bool jack_wait_rt(struct jack_backend *j)
+static bool wait_ended(struct jack_backend *j, uint64_t cycles)
 {
-	uint64_t begun = atomic_load(&j->rt.begun);
 	int64_t until = now_ns() + RT_WAIT_NS;
 
-	while (atomic_load_explicit(&j->rt.ended, memory_order_acquire) < begun) {
+	while (atomic_load_explicit(&j->rt.ended, memory_order_acquire) < cycles) {
 		struct timespec ts = {.tv_nsec = 50 * NSEC_PER_USEC};
 
 		if (now_ns() >= until) {
@@ -53,6 +52,16 @@ bool jack_wait_rt(struct jack_backend *j)
 		nanosleep(&ts, NULL);
 	}
 	return true;
+}
+
+bool jack_wait_rt(struct jack_backend *j)
+{
+	return wait_ended(j, atomic_load(&j->rt.begun));
+}
+
+bool jack_wait_cycle(struct jack_backend *j)
+{
+	return wait_ended(j, atomic_load(&j->rt.begun) + 1);
 }
 
 static void set_state(struct jack_backend *j, enum backend_state state)
@@ -132,39 +141,6 @@ static void on_shutdown(jack_status_t status, const char *reason, void *data)
 	jack_wake(j, 0);
 }
 
-/*
- * A sample that comes in at the start of a cycle is heard latency_frames later. The monitor ports carry
- * what arrived at the playback ports, no later than it came. The lock keeps the groups alive; nothing here
- * waits for the server.
- */
-static void on_latency(jack_latency_callback_mode_t mode, void *data)
-{
-	struct jack_backend *j = data;
-	struct jack_guard guard;
-
-	jack_guarded_lock(&j->lock, &guard);
-	for (unsigned i = 0; i < j->n_groups; i++) {
-		struct backend_group *group = j->groups[i];
-		uint32_t frames = atomic_load_explicit(&group->latency_frames, memory_order_relaxed);
-		jack_latency_range_t range = {.min = frames, .max = frames};
-
-		for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-			jack_port_t *in = atomic_load(&group->rt.in[k]);
-			jack_port_t *out = atomic_load(&group->rt.out[k]);
-
-			if (mode == JackPlaybackLatency && in) {
-				jack_port_set_latency_range(in, mode, &range);
-			} else if (mode == JackCaptureLatency && in && out) {
-				jack_latency_range_t before;
-
-				jack_port_get_latency_range(in, mode, &before);
-				jack_port_set_latency_range(out, mode, &before);
-			}
-		}
-	}
-	jack_guarded_unlock(&j->lock, &guard);
-}
-
 /* --- joining and leaving --- */
 
 static int set_callbacks(struct jack_backend *j)
@@ -177,7 +153,7 @@ static int set_callbacks(struct jack_backend *j)
 		jack_set_freewheel_callback(j->client, on_freewheel, j) ||
 		jack_set_port_registration_callback(j->client, on_port, j) ||
 		jack_set_port_connect_callback(j->client, on_connect, j) ||
-		jack_set_latency_callback(j->client, on_latency, j)) {
+		jack_set_latency_callback(j->client, jack_latency, j)) {
 		return -EIO;
 	}
 	return 0;
@@ -208,6 +184,7 @@ static int open_client(struct jack_backend *j)
 		}
 		return status & JackServerFailed ? -ECONNREFUSED : -EIO;
 	}
+	atomic_store(&j->rt.client, j->client);
 	atomic_store(&j->rt.rate_hz, jack_get_sample_rate(j->client));
 	atomic_store(&j->period_frames, jack_get_buffer_size(j->client));
 	atomic_store(&j->rt.freewheel, false);

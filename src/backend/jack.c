@@ -12,14 +12,13 @@
 static pthread_mutex_t error_lock = PTHREAD_MUTEX_INITIALIZER;
 static char last_error[JACK_ERROR_MAX] = "";
 
-static void guard_begin(struct jack_guard *ret_guard)
+void jack_guard_begin(struct jack_guard *ret_guard)
 {
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &ret_guard->state);
 	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &ret_guard->type);
 }
 
-/* A cancellation that came meanwhile ends the thread here. */
-static void guard_end(const struct jack_guard *guard)
+void jack_guard_end(const struct jack_guard *guard)
 {
 	pthread_setcanceltype(guard->type, NULL);
 	pthread_setcancelstate(guard->state, NULL);
@@ -27,14 +26,14 @@ static void guard_end(const struct jack_guard *guard)
 
 void jack_guarded_lock(pthread_mutex_t *lock, struct jack_guard *ret_guard)
 {
-	guard_begin(ret_guard);
+	jack_guard_begin(ret_guard);
 	pthread_mutex_lock(lock);
 }
 
 void jack_guarded_unlock(pthread_mutex_t *lock, const struct jack_guard *guard)
 {
 	pthread_mutex_unlock(lock);
-	guard_end(guard);
+	jack_guard_end(guard);
 }
 
 /*
@@ -45,12 +44,12 @@ void jack_keep_error(const char *text)
 {
 	struct jack_guard guard;
 
-	guard_begin(&guard);
+	jack_guard_begin(&guard);
 	if (pthread_mutex_trylock(&error_lock) == 0) {
 		snprintf(last_error, sizeof(last_error), "%s", text);
 		pthread_mutex_unlock(&error_lock);
 	}
-	guard_end(&guard);
+	jack_guard_end(&guard);
 }
 
 static void ignore_info(const char *text)
@@ -100,18 +99,27 @@ void jack_wake(struct jack_backend *j, unsigned todo)
 	jack_guarded_unlock(&j->lock, &guard);
 }
 
+static void add_to_table(struct jack_table *table, struct backend_group *group)
+{
+	if (group->rt.insert) {
+		if (group->removed) {
+			table->silent[table->n_silent++] = &group->rt;
+		} else {
+			table->inserts[table->n_inserts++] = &group->rt;
+		}
+	} else if (!group->removed) {
+		table->groups[table->n_groups] = &group->rt;
+		table->audio[table->n_groups++] = &group->rt.audio;
+	}
+}
+
 void jack_set_table(struct jack_backend *j)
 {
 	struct jack_table *table = calloc(1, sizeof(*table));
 	struct jack_table *old;
 
 	for (unsigned i = 0; table && i < j->n_groups; i++) {
-		struct backend_group *group = j->groups[i];
-
-		if (!group->removed) {
-			table->groups[table->n_groups] = &group->rt;
-			table->audio[table->n_groups++] = &group->rt.audio;
-		}
+		add_to_table(table, j->groups[i]);
 	}
 	old = atomic_exchange(&j->rt.table, table);
 	if (old) {
@@ -129,68 +137,172 @@ static bool copy(const char *s, const char *behind, char **ret)
 	return !s || asprintf(ret, "%s%s", s, behind) >= 0;
 }
 
-/* The wishes of a group, copied first: without memory for all of them nothing changes. 0 or -ENOMEM. */
-static int set_wishes(struct jack_backend *j, struct backend_group *group, const struct backend_ports *ports)
+struct wish {
+	bool want;
+	char *label;
+	char *connect;
+};
+
+static bool set_wish(
+	struct wish *ret_wish, bool want, const char *label, const char *behind, const char *connect)
 {
-	char *in_label[AUDIO_CHANNELS] = {0}, *out_label[AUDIO_CHANNELS] = {0},
-	     *connect[AUDIO_CHANNELS] = {0};
+	ret_wish->want = want;
+	return copy(label, behind, &ret_wish->label) && copy(connect, "", &ret_wish->connect);
+}
+
+static bool device_wishes(
+	const struct backend_ports *ports, struct wish in[AUDIO_CHANNELS], struct wish out[AUDIO_CHANNELS])
+{
 	bool good = true;
 
 	for (unsigned k = 0; k < AUDIO_CHANNELS && good; k++) {
-		good = copy(ports->labels[k], "", &in_label[k]) &&
-		       copy(ports->labels[k], " (monitor)", &out_label[k]) &&
-		       copy(ports->connect[k], "", &connect[k]);
+		good = set_wish(&in[k], ports->playback, ports->labels[k], "", ports->connect[k]) &&
+		       set_wish(&out[k], ports->monitor, ports->labels[k], " (monitor)", NULL);
 	}
+	return good;
+}
+
+static bool insert_wishes(
+	const struct backend_ports *ports, struct wish in[AUDIO_CHANNELS], struct wish out[AUDIO_CHANNELS])
+{
+	const struct backend_insert_ports *insert = ports->insert;
+	bool good = true;
+
+	for (unsigned k = 0; k < AUDIO_INSERT_CHANNELS && good; k++) {
+		good = set_wish(&in[k], insert->in[k], ports->labels[k], "", insert->connect_in[k]) &&
+		       set_wish(&out[k], insert->out[k], ports->labels[k], "", insert->connect_out[k]);
+	}
+	in[JACK_INSERT_MIDI].want = insert->midi_in;
+	out[JACK_INSERT_MIDI].want = insert->midi_out;
+	return good;
+}
+
+/* What was there before is left in wish. With the lock held. */
+static void take_wish(struct jack_channel *channel, struct wish *wish)
+{
+	channel->want = wish->want;
+	if (!channel->connect || !wish->connect || strcmp(channel->connect, wish->connect) != 0) {
+		channel->connect_done = false;
+	}
+	swap_text(&channel->label, &wish->label);
+	swap_text(&channel->connect, &wish->connect);
+}
+
+/* The wishes of a group, copied first: without memory for all of them nothing changes. 0 or -ENOMEM. */
+static int set_wishes(struct jack_backend *j, struct backend_group *group, const struct backend_ports *ports)
+{
+	struct wish in[AUDIO_CHANNELS] = {0}, out[AUDIO_CHANNELS] = {0};
+	bool good = ports->insert ? insert_wishes(ports, in, out) : device_wishes(ports, in, out);
+
 	pthread_mutex_lock(&j->lock);
 	for (unsigned k = 0; k < AUDIO_CHANNELS && good; k++) {
-		struct jack_channel *in = &group->in[k];
-
-		in->want = ports->playback;
-		group->out[k].want = ports->monitor;
-		if (!in->connect || !connect[k] || strcmp(in->connect, connect[k]) != 0) {
-			in->connect_done = false;
-		}
-		swap_text(&in->label, &in_label[k]);
-		swap_text(&in->connect, &connect[k]);
-		swap_text(&group->out[k].label, &out_label[k]);
+		take_wish(&group->in[k], &in[k]);
+		take_wish(&group->out[k], &out[k]);
+	}
+	if (good) {
+		group->through = ports->insert && ports->insert->through;
 	}
 	pthread_mutex_unlock(&j->lock);
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-		free(in_label[k]);
-		free(out_label[k]);
-		free(connect[k]);
+		struct wish *both[] = {&in[k], &out[k]};
+
+		for (unsigned i = 0; i < ARRAY_SIZE(both); i++) {
+			free(both[i]->label);
+			free(both[i]->connect);
+		}
 	}
 	return good ? 0 : -ENOMEM;
+}
+
+static bool name_device(struct backend_group *group, const char *name)
+{
+	bool good = true;
+
+	for (unsigned k = 0; k < AUDIO_CHANNELS && good; k++) {
+		char text[JACK_NAMES_MAX + 32];
+
+		snprintf(text, sizeof(text), "%s/playback_%u", name, k + 1);
+		good = copy(text, "", &group->in[k].name);
+		snprintf(text, sizeof(text), "%s/monitor_%u", name, k + 1);
+		good = good && copy(text, "", &group->out[k].name);
+	}
+	return good;
+}
+
+/* NULL stays NULL. */
+static bool name_port(const char *name, const char *port, char **ret_name)
+{
+	return !port || asprintf(ret_name, "%s/%s", name, port) >= 0;
+}
+
+static bool name_insert(
+	struct backend_group *group, const char *name, const struct backend_insert_ports *insert)
+{
+	bool good = name_port(name, insert->midi_in, &group->in[JACK_INSERT_MIDI].name) &&
+		    name_port(name, insert->midi_out, &group->out[JACK_INSERT_MIDI].name);
+
+	for (unsigned k = 0; k < AUDIO_INSERT_CHANNELS && good; k++) {
+		good = name_port(name, insert->in[k], &group->in[k].name) &&
+		       name_port(name, insert->out[k], &group->out[k].name);
+	}
+	return good;
+}
+
+/* Not known to anybody yet. 0 or -ENOMEM. */
+static int new_group(
+	struct jack_backend *j, const struct backend_ports *ports, struct backend_group **ret_group)
+{
+	struct backend_group *group = calloc(1, sizeof(*group));
+	bool good = group;
+
+	if (good && ports->insert) {
+		group->rt.insert = calloc(1, sizeof(*group->rt.insert));
+		good = group->rt.insert && name_insert(group, ports->name, ports->insert);
+	} else if (good) {
+		good = name_device(group, ports->name);
+	}
+	if (!good || set_wishes(j, group, ports) < 0) {
+		jack_group_free(group);
+		return -ENOMEM;
+	}
+	group->rt.audio.owner = ports->owner;
+	if (group->rt.insert) {
+		group->rt.insert->owner = ports->owner;
+	}
+	atomic_store(&group->latency_frames, ports->latency_frames);
+	*ret_group = group;
+	return 0;
+}
+
+/* An insert's ports have a latency as soon as they are there, or another one when what is wished changes. */
+static void wake_for(struct jack_backend *j, const struct backend_ports *ports)
+{
+	jack_wake(j, JACK_TODO_GROUPS | (ports->insert ? JACK_TODO_LATENCY : 0));
 }
 
 static int jack_add_ports(
 	struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group)
 {
 	struct jack_backend *j = jack_of(b);
-	struct backend_group *group = calloc(1, sizeof(*group));
-	int r;
+	struct backend_group *group = NULL;
+	int r = new_group(j, ports, &group);
 
-	if (!group) {
-		return -ENOMEM;
+	if (r < 0) {
+		return r;
 	}
-	snprintf(group->name, sizeof(group->name), "%s", ports->name);
-	group->rt.audio.owner = ports->owner;
-	atomic_store(&group->latency_frames, ports->latency_frames);
-	r = set_wishes(j, group, ports);
 	pthread_mutex_lock(&j->lock);
-	if (r >= 0 && j->n_groups == JACK_GROUPS_MAX) {
-		r = -ENOSPC;
-	}
-	if (r >= 0) {
+	if (j->n_groups < JACK_GROUPS_MAX) {
 		j->groups[j->n_groups++] = group;
 		jack_set_table(j);
+	} else {
+		r = -ENOSPC;
 	}
 	pthread_mutex_unlock(&j->lock);
 	if (r < 0) {
 		jack_group_free(group);
 		return r;
 	}
-	jack_wake(j, JACK_TODO_GROUPS);
+	wake_for(j, ports);
 	*ret_group = group;
 	return 0;
 }
@@ -201,7 +313,7 @@ static int jack_change_ports(
 	int r = set_wishes(jack_of(b), group, ports);
 
 	if (r >= 0) {
-		jack_wake(jack_of(b), JACK_TODO_GROUPS);
+		wake_for(jack_of(b), ports);
 	}
 	return r;
 }
@@ -260,32 +372,24 @@ static void jack_stop(struct backend *b)
 
 /* --- connections --- */
 
-static void give_links(const char *port, const struct jack_channel *channel, backend_link_fn fn, void *data)
+static void give_links(const struct jack_channel *channel, backend_link_fn fn, void *data)
 {
 	for (const struct jack_link *link = channel->links; link; link = link->next) {
 		if (link->state != JACK_LINK_LOST) {
-			fn(data, port, link->other);
+			fn(data, channel->name, link->other);
 		}
 	}
-}
-
-static void port_name(const struct backend_group *group, bool in, unsigned k, char *ret_name, size_t size)
-{
-	snprintf(ret_name, size, "%s/%s_%u", group->name, in ? "playback" : "monitor", k + 1);
 }
 
 static void jack_get_links(struct backend *b, backend_link_fn fn, void *data)
 {
 	struct jack_backend *j = jack_of(b);
-	char name[JACK_NAMES_MAX + 32];
 
 	pthread_mutex_lock(&j->lock);
 	for (unsigned i = 0; i < j->n_groups; i++) {
 		for (unsigned k = 0; k < AUDIO_CHANNELS && !j->groups[i]->removed; k++) {
-			port_name(j->groups[i], true, k, name, sizeof(name));
-			give_links(name, &j->groups[i]->in[k], fn, data);
-			port_name(j->groups[i], false, k, name, sizeof(name));
-			give_links(name, &j->groups[i]->out[k], fn, data);
+			give_links(&j->groups[i]->in[k], fn, data);
+			give_links(&j->groups[i]->out[k], fn, data);
 		}
 	}
 	pthread_mutex_unlock(&j->lock);
@@ -293,16 +397,13 @@ static void jack_get_links(struct backend *b, backend_link_fn fn, void *data)
 
 static void add_if_named(struct backend_group *group, const char *port, const char *other)
 {
-	char name[JACK_NAMES_MAX + 32];
-
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-		port_name(group, true, k, name, sizeof(name));
-		if (strcmp(name, port) == 0) {
-			(void)jack_link_add(&group->in[k], other, JACK_LINK_PENDING);
-		}
-		port_name(group, false, k, name, sizeof(name));
-		if (strcmp(name, port) == 0) {
-			(void)jack_link_add(&group->out[k], other, JACK_LINK_PENDING);
+		struct jack_channel *both[] = {&group->in[k], &group->out[k]};
+
+		for (unsigned i = 0; i < ARRAY_SIZE(both); i++) {
+			if (both[i]->name && strcmp(both[i]->name, port) == 0) {
+				(void)jack_link_add(both[i], other, JACK_LINK_PENDING);
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ libbackend_a_SOURCES = \
 if WITH_JACK
 libbackend_a_SOURCES += \
 	src/backend/jack-internal.h \
+	src/backend/jack-latency.c \
 	src/backend/jack-links.c \
 	src/backend/jack-ports.c \
 	src/backend/jack-rt.c \

@@ -4,20 +4,23 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define GROUPS_MAX 64
+#define GROUPS_MAX 128
 
 struct backend_group {
 	struct audio_group audio;
+	struct audio_insert *insert; /* NULL: a device */
 };
 
 struct null_backend {
 	struct backend base;
 	struct backend_group *groups[GROUPS_MAX];
-	struct audio_group *audio[GROUPS_MAX];
 	unsigned n_groups;
+	bool rolling;
+	uint64_t transport_frame;
 	struct backend_info info;
 	unsigned changes;
 	int fd;
@@ -50,8 +53,15 @@ static int null_add_ports(
 		return -ENOMEM;
 	}
 	group->audio.owner = ports->owner;
-	n->groups[n->n_groups] = group;
-	n->audio[n->n_groups++] = &group->audio;
+	if (ports->insert) {
+		group->insert = calloc(1, sizeof(*group->insert));
+		if (!group->insert) {
+			free(group);
+			return -ENOMEM;
+		}
+		group->insert->owner = ports->owner;
+	}
+	n->groups[n->n_groups++] = group;
 	*ret_group = group;
 	return 0;
 }
@@ -63,8 +73,8 @@ static void null_remove_ports(struct backend *b, struct backend_group *group)
 	for (unsigned i = 0; i < n->n_groups; i++) {
 		if (n->groups[i] == group) {
 			n->n_groups--;
-			n->groups[i] = n->groups[n->n_groups];
-			n->audio[i] = n->audio[n->n_groups];
+			memmove(&n->groups[i], &n->groups[i + 1], (n->n_groups - i) * sizeof(n->groups[0]));
+			free(group->insert);
 			free(group);
 			return;
 		}
@@ -208,6 +218,38 @@ void backend_null_set_buffers(
 	}
 }
 
+void backend_null_set_insert_buffers(struct backend_group *group,
+	const float *const in[AUDIO_INSERT_CHANNELS], float *const out[AUDIO_INSERT_CHANNELS])
+{
+	for (unsigned k = 0; k < AUDIO_INSERT_CHANNELS; k++) {
+		group->insert->in[k] = in ? in[k] : NULL;
+		group->insert->out[k] = out ? out[k] : NULL;
+	}
+}
+
+void backend_null_set_midi_in(struct backend_group *group, const struct audio_midi *events, unsigned n)
+{
+	struct audio_insert *insert = group->insert;
+
+	insert->n_midi_in = MIN(n, AUDIO_MIDI_MAX);
+	insert->n_midi_lost = n - insert->n_midi_in;
+	for (unsigned i = 0; i < insert->n_midi_in; i++) {
+		insert->midi_in[i] = events[i];
+	}
+}
+
+const struct audio_midi *backend_null_midi_out(const struct backend_group *group, unsigned *ret_n)
+{
+	*ret_n = group->insert->n_midi_out;
+	return group->insert->midi_out;
+}
+
+void backend_null_set_transport(struct backend *b, bool rolling, uint64_t frame)
+{
+	null_of(b)->rolling = rolling;
+	null_of(b)->transport_frame = frame;
+}
+
 void backend_null_set_format(struct backend *b, uint32_t rate_hz, uint32_t period_frames)
 {
 	struct null_backend *n = null_of(b);
@@ -232,21 +274,44 @@ void backend_null_xrun(struct backend *b)
 	post(null_of(b), BACKEND_CHANGED_XRUN);
 }
 
+static void run_insert(struct null_backend *n, const struct audio_cycle *cycle, struct audio_insert *insert)
+{
+	insert->n_midi_out = 0;
+	n->base.callbacks.insert_rt(n->base.callbacks.data, cycle, insert);
+	insert->n_midi_in = 0;
+	insert->n_midi_lost = 0;
+}
+
 void backend_null_cycle(struct backend *b, int64_t now)
 {
 	struct null_backend *n = null_of(b);
+	struct audio_group *devices[GROUPS_MAX];
 	struct audio_cycle cycle = {
 		.frames = n->info.period_frames,
 		.rate_hz = n->info.rate_hz,
 		.now_ns = now,
 		.xruns = (uint32_t)n->info.xruns,
 		.freewheel = n->info.freewheel,
-		.n_groups = n->n_groups,
-		.groups = n->audio,
+		.rolling = n->rolling,
+		.transport_frame = n->transport_frame,
 	};
+	unsigned n_devices = 0;
 
-	if (n->info.state == BACKEND_JOINED) {
-		n->info.cycles++;
-		b->callbacks.process_rt(b->callbacks.data, &cycle);
+	if (n->info.state != BACKEND_JOINED) {
+		return;
+	}
+	for (unsigned i = 0; i < n->n_groups; i++) {
+		if (n->groups[i]->insert) {
+			run_insert(n, &cycle, n->groups[i]->insert);
+		} else {
+			devices[n_devices++] = &n->groups[i]->audio;
+		}
+	}
+	cycle.n_groups = n_devices;
+	cycle.groups = devices;
+	n->info.cycles++;
+	b->callbacks.process_rt(b->callbacks.data, &cycle);
+	if (n->rolling) {
+		n->transport_frame += cycle.frames;
 	}
 }

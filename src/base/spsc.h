@@ -62,4 +62,11 @@ static inline bool spsc_pop(struct spsc *q, void *ret_item)
 	return true;
 }
 
+/* Reader. What is in it now is gone. */
+static inline void spsc_clear(struct spsc *q)
+{
+	atomic_store_explicit(
+		&q->tail, atomic_load_explicit(&q->head, memory_order_acquire), memory_order_release);
+}
+
 #endif

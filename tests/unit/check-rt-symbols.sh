@@ -19,6 +19,11 @@ sendto
 __errno_location
 clock_gettime
 jack_port_get_buffer
+jack_midi_clear_buffer
+jack_midi_event_get
+jack_midi_event_write
+jack_midi_get_event_count
+jack_transport_query
 __stack_chk_fail
 _GLOBAL_OFFSET_TABLE_
 EOF

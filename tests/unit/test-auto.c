@@ -26,6 +26,7 @@ struct backend_group {
 	struct fake *fake;
 	char name[16];
 	bool monitor;
+	bool insert;
 	uint32_t latency_frames;
 	struct backend_volume set; /* what it is to show */
 	unsigned sets;
@@ -95,6 +96,7 @@ static int fake_add_ports(
 	assert_non_null(group);
 	group->fake = f;
 	group->monitor = ports->monitor;
+	group->insert = ports->insert && ports->insert->through && strcmp(ports->insert->in[0], "fx/a") == 0;
 	snprintf(group->name, sizeof(group->name), "%s", ports->name);
 	f->groups[f->n_groups++] = group;
 	*ret_group = group;
@@ -789,6 +791,30 @@ static void test_volume(void **state)
 	assert_false(backend_take_volume(t->b, group, &volume));
 }
 
+/* Both have its ports; a volume it has not, whatever anybody says. */
+static void test_insert(void **state)
+{
+	struct two *t = *state;
+	const struct backend_insert_ports insert = {.in = {"fx/a"}, .through = true};
+	struct backend_ports ports = {.name = "fx", .insert = &insert};
+	struct backend_volume volume = {.mute = true};
+	struct backend_group *group = NULL;
+
+	assert_int_equal(backend_add_ports(t->b, &ports, &group), 0);
+	assert_true(t->first->groups[0]->insert && t->second->groups[0]->insert);
+	backend_set_latency(t->b, group, 640);
+	assert_int_equal(t->first->groups[0]->latency_frames, 640);
+	assert_int_equal(t->second->groups[0]->latency_frames, 640);
+	join_second(t);
+	backend_set_volume(t->b, group, &volume);
+	assert_int_equal(t->first->groups[0]->sets, 0);
+	assert_int_equal(t->second->groups[0]->sets, 0);
+	t->second->groups[0]->has_volume = true;
+	assert_false(backend_take_volume(t->b, group, &volume));
+	backend_remove_ports(t->b, group);
+	assert_int_equal(t->first->n_groups + t->second->n_groups, 0);
+}
+
 static void test_xruns_never_go_back(void **state)
 {
 	struct two *t = *state;
@@ -836,6 +862,109 @@ static void test_null(void **state)
 	backend_stop(t.b);
 	wait_state(&t, BACKEND_OFF);
 	backend_free(t.b);
+}
+
+/* --- inserts of the null server --- */
+
+#define NULL_FRAMES 64
+
+static char turns[16];
+static bool rolling;
+static uint64_t transport_frame;
+static unsigned midi_lost;
+
+static void turn_of_devices(void *data, const struct audio_cycle *cycle)
+{
+	strncat(turns, cycle->n_groups == 1 ? "D" : "?", sizeof(turns) - strlen(turns) - 1);
+}
+
+/* The owner is the letter that stands for its turn. Half as loud; each note comes back a frame later. */
+static void turn_of_insert(void *data, const struct audio_cycle *cycle, struct audio_insert *insert)
+{
+	assert_int_equal(cycle->n_groups, 0);
+	strncat(turns, insert->owner, sizeof(turns) - strlen(turns) - 1);
+	rolling = cycle->rolling;
+	transport_frame = cycle->transport_frame;
+	midi_lost = insert->n_midi_lost;
+	for (uint32_t i = 0; i < cycle->frames && insert->in[0] && insert->out[0]; i++) {
+		insert->out[0][i] = insert->in[0][i] / 2;
+	}
+	for (unsigned i = 0; i < insert->n_midi_in; i++) {
+		insert->midi_out[i] = insert->midi_in[i];
+		insert->midi_out[i].frame++;
+	}
+	insert->n_midi_out = insert->n_midi_in;
+}
+
+static struct backend *null_joined(struct backend_group *ret_groups[4])
+{
+	const struct backend_callbacks callbacks = {
+		.process_rt = turn_of_devices, .insert_rt = turn_of_insert};
+	static char letters[][2] = {"d", "a", "b", "c"};
+	const struct backend_insert_ports insert = {.in = {"a"}};
+	const struct backend_ports ports[] = {
+		{.name = "stage", .owner = letters[0]},
+		{.name = "a", .owner = letters[1], .insert = &insert},
+		{.name = "b", .owner = letters[2], .insert = &insert},
+		{.name = "c", .owner = letters[3], .insert = &insert},
+	};
+	struct backend *b = NULL;
+
+	assert_int_equal(backend_null_new(48000, NULL_FRAMES, &callbacks, &b), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++) {
+		assert_int_equal(backend_add_ports(b, &ports[i], &ret_groups[i]), 0);
+	}
+	backend_start(b);
+	backend_run(b);
+	turns[0] = '\0';
+	return b;
+}
+
+static void test_null_turns(void **state)
+{
+	struct backend_group *groups[4];
+	struct backend *b = null_joined(groups);
+
+	backend_null_cycle(b, 1000);
+	assert_string_equal(turns, "abcD");
+	backend_remove_ports(b, groups[1]);
+	backend_null_set_transport(b, true, 4800);
+	backend_null_cycle(b, 2000);
+	assert_string_equal(turns, "abcDbcD");
+	assert_true(rolling);
+	assert_int_equal(transport_frame, 4800);
+	backend_null_cycle(b, 3000);
+	assert_int_equal(transport_frame, 4800 + NULL_FRAMES);
+	backend_free(b);
+}
+
+static void test_null_insert_data(void **state)
+{
+	struct backend_group *groups[4];
+	struct backend *b = null_joined(groups);
+	float in[NULL_FRAMES] = {[5] = 1}, out[NULL_FRAMES] = {0};
+	struct audio_midi notes[AUDIO_MIDI_MAX + 3] = {{.frame = 7, .status = 0x90, .data1 = 60, .data2 = 1}};
+	const struct audio_midi *back;
+	unsigned n;
+
+	backend_null_set_insert_buffers(
+		groups[2], (const float *[AUDIO_INSERT_CHANNELS]){in}, (float *[AUDIO_INSERT_CHANNELS]){out});
+	backend_null_set_midi_in(groups[3], notes, 1);
+	backend_null_cycle(b, 1000);
+	assert_true(out[5] == 0.5f && out[4] == 0);
+	back = backend_null_midi_out(groups[3], &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(back[0].frame, 8);
+	assert_int_equal(back[0].data1, 60);
+	backend_null_cycle(b, 2000);
+	(void)backend_null_midi_out(groups[3], &n);
+	assert_int_equal(n, 0);
+	backend_null_set_midi_in(groups[3], notes, ARRAY_SIZE(notes));
+	backend_null_cycle(b, 3000);
+	(void)backend_null_midi_out(groups[3], &n);
+	assert_int_equal(n, AUDIO_MIDI_MAX);
+	assert_int_equal(midi_lost, 3);
+	backend_free(b);
 }
 
 /* --- anything in any order --- */
@@ -990,8 +1119,11 @@ int main(void)
 		WITH_TWO(test_groups),
 		WITH_TWO(test_group_refused),
 		WITH_TWO(test_volume),
+		WITH_TWO(test_insert),
 		WITH_TWO(test_xruns_never_go_back),
 		cmocka_unit_test(test_null),
+		cmocka_unit_test(test_null_turns),
+		cmocka_unit_test(test_null_insert_data),
 		WITH_TWO(test_storm),
 	};
 
