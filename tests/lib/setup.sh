@@ -24,6 +24,7 @@ libinih-dev     test -e /usr/include/ini.h
 libcmocka-dev   pkg-config --exists cmocka
 libsndfile1-dev pkg-config --exists sndfile
 libncurses-dev  pkg-config --exists ncursesw
+libwavpack-dev  pkg-config --exists wavpack
 iproute2        command -v ip
 procps          command -v ps && command -v sysctl
 jq              command -v jq
