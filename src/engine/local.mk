@@ -8,14 +8,35 @@ libengine_a_SOURCES = \
 	src/engine/dac-block-rt.h \
 	src/engine/dac-rt.c \
 	src/engine/dac-rt.h \
+	src/engine/drift-rt.c \
+	src/engine/drift-rt.h \
 	src/engine/engine-rt.c \
 	src/engine/engine-rt.h \
 	src/engine/engine.c \
 	src/engine/engine.h \
+	src/engine/fade-rt.c \
+	src/engine/fade-rt.h \
+	src/engine/gain-rt.c \
+	src/engine/gain-rt.h \
+	src/engine/insert-client-rt.c \
+	src/engine/insert-client-rt.h \
+	src/engine/insert-rt.c \
+	src/engine/insert-rt.h \
+	src/engine/insert-slot-rt.c \
+	src/engine/insert-slot-rt.h \
+	src/engine/insert.c \
+	src/engine/insert.h \
+	src/engine/notes-rt.c \
+	src/engine/notes-rt.h \
 	src/engine/pacer-rt.c \
 	src/engine/pacer-rt.h \
 	src/engine/pacer.c \
 	src/engine/pacer.h \
 	src/engine/policy.c \
 	src/engine/policy.h \
-	src/engine/seam.h
+	src/engine/seam.h \
+	src/engine/shift-rt.h \
+	src/engine/slot-audio-rt.c \
+	src/engine/slot-audio-rt.h \
+	src/engine/slot-midi-rt.c \
+	src/engine/slot-midi-rt.h

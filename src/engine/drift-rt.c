@@ -1,0 +1,107 @@
+#include "engine/drift-rt.h"
+#include "base/util.h"
+
+#define NEVER 1e30
+/* Windows that the smoothing counts on at most: long enough for jitter, short enough for what a clock does. */
+#define WINDOWS_MAX 16
+/* A hiccup is not to count for more than this. */
+#define SURPRISE_MAX_FRAMES 32.0
+/* Windows in which a slack is learned that may stay. */
+#define WINDOWS_LEARN 4
+/* So far from its target the slack is left alone. */
+#define BAND_FRAMES 16.0
+
+void drift_init_rt(struct drift *drift)
+{
+	*drift = (struct drift){.arrival = NEVER, .previous = NEVER, .cycle = -NEVER};
+}
+
+void drift_jump_rt(struct drift *drift)
+{
+	drift->cycle = -NEVER;
+	drift->frames = 0;
+	drift->windows = 0;
+	drift->corrected = 0;
+}
+
+void drift_forget_rt(struct drift *drift)
+{
+	drift->arrival = NEVER;
+	drift->previous = NEVER;
+}
+
+void drift_arrival_rt(struct drift *drift, double line)
+{
+	drift->arrival = MIN(drift->arrival, line);
+}
+
+double drift_arrival_line_rt(const struct drift *drift)
+{
+	return MIN(drift->arrival, drift->previous);
+}
+
+bool drift_has_arrivals_rt(const struct drift *drift)
+{
+	return drift_arrival_line_rt(drift) < NEVER;
+}
+
+/*
+ * Position and speed are followed as by least squares over all windows so far, and over some of the last ones later
+ * on: right from the start, and steady in the end.
+ */
+static void follow_rt(struct drift *drift, double slack, double margin)
+{
+	double k, surprise;
+
+	drift->windows = MIN(drift->windows + 1, (uint32_t)WINDOWS_MAX);
+	drift->seen = MIN(drift->seen + 1, (uint32_t)WINDOWS_MAX);
+	k = drift->seen;
+	if (drift->windows == 1) {
+		drift->slack = slack;
+	} else {
+		surprise = slack - (drift->slack + drift->speed);
+		if (drift->windows > WINDOWS_LEARN) {
+			surprise = CLAMP(surprise, -SURPRISE_MAX_FRAMES, SURPRISE_MAX_FRAMES);
+		}
+		drift->slack += drift->speed + surprise * 2 * (2 * k - 1) / (k * (k + 1));
+		drift->speed += surprise * 6 / (k * (k + 1));
+	}
+	if (drift->windows <= WINDOWS_LEARN) {
+		drift->target = CLAMP(drift->slack - drift->corrected, margin / 2, margin * 3 / 2);
+	}
+}
+
+bool drift_cycle_rt(struct drift *drift, double line, uint32_t frames, uint32_t rate_hz, double margin)
+{
+	drift->cycle = MAX(drift->cycle, line - drift->corrected);
+	drift->frames += frames;
+	if (drift->frames < rate_hz) {
+		return false;
+	}
+	drift->frames = 0;
+	if (drift->arrival < NEVER) {
+		follow_rt(drift, drift->arrival - drift->cycle, margin);
+	}
+	drift->previous = drift->arrival;
+	drift->arrival = NEVER;
+	drift->cycle = -NEVER;
+	return true;
+}
+
+int drift_wants_rt(const struct drift *drift, uint32_t rate_hz)
+{
+	double now = drift->slack + drift->speed * drift->frames / rate_hz - drift->corrected;
+
+	if (drift->windows == 0) {
+		return 0;
+	}
+	if (now > drift->target + BAND_FRAMES) {
+		return 1;
+	}
+	return now < drift->target - BAND_FRAMES ? -1 : 0;
+}
+
+void drift_corrected_rt(struct drift *drift, int frames)
+{
+	drift->corrected += frames;
+}
