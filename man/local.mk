@@ -5,5 +5,5 @@ dist_man_MANS += \
 	man/org.ethlinkd1.5
 
 if WITH_EMULATOR
-dist_man_MANS += man/ethlink-emu.1
+dist_man_MANS += man/ethlink-emu.1 man/netvst-echo.1
 endif

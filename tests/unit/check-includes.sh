@@ -15,6 +15,7 @@ allowed()
 	daemon) echo "daemon backend engine net dsp proto base" ;;
 	ctl) echo "ctl net proto base" ;;
 	emu) echo "emu net dsp proto base" ;;
+	echo) echo "echo net proto base" ;;
 	*) echo "" ;;
 	esac
 }
@@ -26,7 +27,7 @@ owner()
 	jack/* | pipewire/* | spa/*) echo "backend" ;;
 	ini.h) echo "daemon" ;;
 	systemd/*) echo "daemon ctl" ;;
-	sndfile.h) echo "emu" ;;
+	sndfile.h) echo "emu echo" ;;
 	*curses.h) echo "ctl" ;;
 	*) echo "" ;;
 	esac
