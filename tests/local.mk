@@ -10,6 +10,7 @@ NM = nm
 
 EXTRA_DIST += \
 	tests/unit/bus-server.h \
+	tests/unit/conf-load.h \
 	tests/unit/check-includes.sh \
 	tests/unit/check-rt-symbols.sh \
 	tests/unit/test-state-kill.sh
@@ -32,6 +33,11 @@ unit_tests = \
 	tests/unit/test-log \
 	tests/unit/test-mixer \
 	tests/unit/test-meters \
+	tests/unit/test-netvst-client \
+	tests/unit/test-netvst-conf \
+	tests/unit/test-netvst-life \
+	tests/unit/test-netvst-server \
+	tests/unit/test-nvpipe \
 	tests/unit/test-pktring \
 	tests/unit/test-policy \
 	tests/unit/test-sample \
@@ -63,7 +69,10 @@ tests_unit_test_claim_LDADD = libproto.a $(CMOCKA_LIBS)
 
 tests_unit_test_device_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_device_LDADD = libdaemon.a libbackend.a libengine.a libnet.a $(DSP_LIBS) libproto.a libbase.a \
-	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(WAVPACK_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+
+tests_unit_test_netvst_life_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_netvst_life_LDADD = $(tests_unit_test_device_LDADD)
 
 tests_unit_test_doctor_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_doctor_LDADD = libctl.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lpthread -lm
@@ -73,6 +82,17 @@ tests_unit_test_ethlink_LDADD = libproto.a $(CMOCKA_LIBS)
 
 tests_unit_test_meters_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
 tests_unit_test_meters_LDADD = libdaemon.a $(CMOCKA_LIBS) -lm
+
+tests_unit_test_nvpipe_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_nvpipe_LDADD = libnet.a $(CMOCKA_LIBS) -lpthread
+
+tests_unit_test_netvst_client_SOURCES = tests/unit/netvst-rig.c tests/unit/netvst-rig.h tests/unit/test-netvst-client.c
+tests_unit_test_netvst_client_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_netvst_client_LDADD = libnet.a libproto.a $(WAVPACK_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+
+tests_unit_test_netvst_server_SOURCES = tests/unit/netvst-rig.c tests/unit/netvst-rig.h tests/unit/test-netvst-server.c
+tests_unit_test_netvst_server_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_netvst_server_LDADD = $(tests_unit_test_netvst_client_LDADD)
 
 tests_unit_test_hist_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_hist_LDADD = $(CMOCKA_LIBS)
@@ -105,7 +125,10 @@ tests_unit_test_sample_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sample_LDADD = $(DSP_LIBS) $(CMOCKA_LIBS) -lm
 
 tests_unit_test_conf_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
-tests_unit_test_conf_LDADD = libdaemon.a libproto.a libbase.a $(INIH_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_conf_LDADD = libdaemon.a libnet.a libproto.a libbase.a $(INIH_LIBS) $(WAVPACK_LIBS) $(CMOCKA_LIBS) -lpthread
+
+tests_unit_test_netvst_conf_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
+tests_unit_test_netvst_conf_LDADD = $(tests_unit_test_conf_LDADD)
 
 tests_unit_test_ctl_levels_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_ctl_levels_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lpthread -lm

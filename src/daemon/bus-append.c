@@ -2,7 +2,7 @@
 
 #include <stdarg.h>
 
-static int begin_sv(sd_bus_message *m, const char *key, const char *type)
+int bus_begin_sv(sd_bus_message *m, const char *key, const char *type)
 {
 	int r = sd_bus_message_open_container(m, 'e', "sv");
 
@@ -10,7 +10,7 @@ static int begin_sv(sd_bus_message *m, const char *key, const char *type)
 	return r < 0 ? r : sd_bus_message_open_container(m, 'v', type);
 }
 
-static int end_sv(sd_bus_message *m, int r)
+int bus_end_sv(sd_bus_message *m, int r)
 {
 	r = r < 0 ? r : sd_bus_message_close_container(m);
 	return r < 0 ? r : sd_bus_message_close_container(m);
@@ -18,7 +18,7 @@ static int end_sv(sd_bus_message *m, int r)
 
 int bus_append_sv(sd_bus_message *m, const char *key, const char *type, ...)
 {
-	int r = begin_sv(m, key, type);
+	int r = bus_begin_sv(m, key, type);
 	va_list ap;
 
 	if (r < 0) {
@@ -27,7 +27,7 @@ int bus_append_sv(sd_bus_message *m, const char *key, const char *type, ...)
 	va_start(ap, type);
 	r = sd_bus_message_appendv(m, type, ap);
 	va_end(ap);
-	return end_sv(m, r);
+	return bus_end_sv(m, r);
 }
 
 int bus_append_doubles(sd_bus_message *m, const double *items, unsigned n)
@@ -67,35 +67,35 @@ int bus_append_strings(sd_bus_message *m, const char *const *items, unsigned n)
 
 int bus_append_sv_doubles(sd_bus_message *m, const char *key, const double *items, unsigned n)
 {
-	int r = begin_sv(m, key, "ad");
+	int r = bus_begin_sv(m, key, "ad");
 
-	return end_sv(m, r < 0 ? r : bus_append_doubles(m, items, n));
+	return bus_end_sv(m, r < 0 ? r : bus_append_doubles(m, items, n));
 }
 
 int bus_append_sv_ints(sd_bus_message *m, const char *key, const int32_t *items, unsigned n)
 {
-	int r = begin_sv(m, key, "ai");
+	int r = bus_begin_sv(m, key, "ai");
 
-	return end_sv(m, r < 0 ? r : bus_append_ints(m, items, n));
+	return bus_end_sv(m, r < 0 ? r : bus_append_ints(m, items, n));
 }
 
 int bus_append_sv_counts(sd_bus_message *m, const char *key, const uint64_t *items, unsigned n)
 {
-	int r = begin_sv(m, key, "at");
+	int r = bus_begin_sv(m, key, "at");
 
-	return end_sv(m, r < 0 ? r : bus_append_counts(m, items, n));
+	return bus_end_sv(m, r < 0 ? r : bus_append_counts(m, items, n));
 }
 
 int bus_append_sv_bools(sd_bus_message *m, const char *key, const bool *items, unsigned n)
 {
-	int r = begin_sv(m, key, "ab");
+	int r = bus_begin_sv(m, key, "ab");
 
-	return end_sv(m, r < 0 ? r : bus_append_bools(m, items, n));
+	return bus_end_sv(m, r < 0 ? r : bus_append_bools(m, items, n));
 }
 
 int bus_append_sv_strings(sd_bus_message *m, const char *key, const char *const *items, unsigned n)
 {
-	int r = begin_sv(m, key, "as");
+	int r = bus_begin_sv(m, key, "as");
 
-	return end_sv(m, r < 0 ? r : bus_append_strings(m, items, n));
+	return bus_end_sv(m, r < 0 ? r : bus_append_strings(m, items, n));
 }

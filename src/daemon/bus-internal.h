@@ -1,7 +1,7 @@
 /*
  * The parts of the bus: bus.c (what the daemon calls, and what is told when), bus-socket.c (the private socket and its
- * connections), bus-names.c (session or system bus), bus-manager.c, bus-device.c, bus-status.c and bus-telemetry.c (the
- * objects), bus-append.c (values in messages).
+ * connections), bus-names.c (session or system bus), bus-manager.c, bus-device.c, bus-netvst.c, bus-status.c,
+ * bus-netvst-status.c and bus-telemetry.c (the objects), bus-append.c (values in messages).
  *
  * Ownership: struct bus owns all that is in it. Control thread only.
  */
@@ -12,6 +12,7 @@
 #include "daemon/device.h"
 #include "daemon/manager.h"
 #include "daemon/meters.h"
+#include "daemon/netvst.h"
 
 #include <stddef.h>
 #include <sys/un.h>
@@ -20,8 +21,10 @@
 #define BUS_NAME "org.ethlinkd1"
 #define BUS_OBJECT "/org/ethlinkd1"
 #define BUS_DEVICES "/org/ethlinkd1/device"
+#define BUS_NETVSTS "/org/ethlinkd1/netvst"
 #define BUS_MANAGER_INTERFACE "org.ethlinkd1.Manager"
 #define BUS_DEVICE_INTERFACE "org.ethlinkd1.Device"
+#define BUS_NETVST_INTERFACE "org.ethlinkd1.Netvst"
 #define BUS_ERROR_CONFIGURATION "org.ethlinkd1.Error.Configuration"
 
 /* Calls wait until all that has to do with audio is done, however many there are. */
@@ -39,6 +42,14 @@ struct bus_device {
 	struct device *device;
 	unsigned changes; /* enum bus_change, not told yet */
 	struct meters meters;
+};
+
+/* A netvst section. Of its meters' channels 0 and 1 are the send, 2 and 3 the return. */
+struct bus_netvst {
+	struct bus *bus;
+	struct netvst *netvst;
+	unsigned changes; /* enum bus_netvst_change, not told yet */
+	struct meters meters[NETVST_SLOTS_MAX]; /* of each part */
 };
 
 /* A connection to the private socket. */
@@ -62,6 +73,8 @@ struct bus {
 	struct manager *manager;
 	struct bus_device *devices[MANAGER_DEVICES_MAX];
 	unsigned n_devices;
+	struct bus_netvst *netvsts[MANAGER_NETVSTS_MAX];
+	unsigned n_netvsts;
 	bool manager_changed;
 	sd_event_source *flush; /* tells what has changed */
 	int64_t flushed_ns;
@@ -95,6 +108,43 @@ struct bus_device *bus_device_of(struct bus *bus, const struct device *d);
 char *bus_device_path(const struct device *d);
 /* Takes the engine's peaks over into the meters. */
 void bus_device_listen(struct bus_device *bd, int64_t now);
+
+/* Has what changed told soon. */
+void bus_flush_soon(struct bus *bus);
+/* Tells everybody that an object is there, or is no longer. path: freed; NULL: nothing is told. */
+void bus_emit_object(struct bus *bus, char *path, bool added);
+
+/* --- bus-netvst.c --- */
+
+int bus_netvst_add(struct bus *bus, struct netvst *nv);
+struct bus_netvst *bus_netvst_of(struct bus *bus, const struct netvst *nv);
+/* The objects on a connection. 0 or -errno. */
+int bus_netvst_serve(struct bus *bus, sd_bus *sd);
+/* Takes the inserts' peaks over into the meters. */
+void bus_netvst_listen(struct bus_netvst *bn, int64_t now);
+/* What was heard before is not news. */
+void bus_netvst_forget_peaks(struct bus_netvst *bn, int64_t now);
+int bus_netvst_emit_changed(sd_bus *sd, const struct bus_netvst *bn);
+/* To each of n connections. */
+void bus_netvst_tell_peaks(struct bus_netvst *bn, sd_bus *const *all, unsigned n, int64_t now);
+
+/* --- bus-netvst-status.c --- */
+
+/* An array of dictionaries, one a section. */
+int bus_append_netvsts(sd_bus_message *m, struct bus *bus);
+struct bus_netvst_counts {
+	uint64_t connects;
+	uint64_t late_blocks;
+	uint64_t bytes_sent;
+	uint64_t bytes_received;
+	double compression_ratio; /* NaN: none */
+};
+void bus_netvst_count(const struct netvst *nv, struct bus_netvst_counts *ret_counts);
+/* As an a{sd}: median, p90, p99, max in microseconds; empty before there is any. */
+int bus_append_rtt(sd_bus_message *m, const struct netvst *nv);
+/* The peer of a client; of a server, those of its slots, separated by a comma. */
+void bus_netvst_peer(const struct netvst *nv, char *ret_text, size_t size);
+const char *bus_netvst_error(const struct netvst *nv);
 
 /* --- bus-socket.c --- */
 
@@ -152,6 +202,9 @@ unsigned bus_n_phantoms(const struct device *d);
 
 /* An entry {sv} of basic types. */
 int bus_append_sv(sd_bus_message *m, const char *key, const char *type, ...);
+/* A dictionary's entry whose value is built in between: opens it, and closes it; r: how that went. */
+int bus_begin_sv(sd_bus_message *m, const char *key, const char *type);
+int bus_end_sv(sd_bus_message *m, int r);
 /* Arrays of n. */
 int bus_append_doubles(sd_bus_message *m, const double *items, unsigned n);
 int bus_append_ints(sd_bus_message *m, const int32_t *items, unsigned n);

@@ -197,6 +197,7 @@ int bus_on_get_status(sd_bus_message *call, void *data, sd_bus_error *error)
 		}
 	}
 	r = r < 0 ? r : sd_bus_message_close_container(reply);
+	r = r < 0 ? r : bus_append_netvsts(reply, bus);
 	r = r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 	sd_bus_message_unref(reply);
 	return r < 0 ? r : 1;

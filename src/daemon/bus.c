@@ -87,6 +87,7 @@ int bus_serve(struct bus *bus, sd_bus *sd)
 		  : sd_bus_add_fallback_vtable(
 			    sd, NULL, BUS_DEVICES, BUS_DEVICE_INTERFACE, bus_device_vtable, on_find, bus);
 	r = r < 0 ? r : sd_bus_add_node_enumerator(sd, NULL, BUS_DEVICES, on_enumerate, bus);
+	r = r < 0 ? r : bus_netvst_serve(bus, sd);
 	r = r < 0 ? r : sd_bus_add_object_manager(sd, NULL, BUS_OBJECT);
 	if (r < 0) {
 		return r;
@@ -142,11 +143,19 @@ static int on_flush(sd_event_source *source, uint64_t usec, void *data)
 		}
 		bd->changes = 0;
 	}
+	for (unsigned k = 0; k < bus->n_netvsts; k++) {
+		struct bus_netvst *bn = bus->netvsts[k];
+
+		for (unsigned i = 0; bn->changes != 0 && i < n; i++) {
+			(void)bus_netvst_emit_changed(all[i], bn);
+		}
+		bn->changes = 0;
+	}
 	sweep(bus);
 	return 0;
 }
 
-static void flush_soon(struct bus *bus)
+void bus_flush_soon(struct bus *bus)
 {
 	int64_t at_ns = MAX(now_ns() + GATHER_NS, bus->flushed_ns + FLUSH_NS);
 
@@ -163,7 +172,7 @@ void bus_device_changed(struct bus *bus, struct device *d, unsigned changes)
 
 	if (bd) {
 		bd->changes |= changes;
-		flush_soon(bus);
+		bus_flush_soon(bus);
 	}
 }
 
@@ -171,7 +180,7 @@ void bus_manager_changed(struct bus *bus)
 {
 	if (bus) {
 		bus->manager_changed = true;
-		flush_soon(bus);
+		bus_flush_soon(bus);
 	}
 }
 
@@ -188,12 +197,20 @@ static int add_device(struct bus *bus, struct device *d)
 	return 0;
 }
 
-void bus_device_added(struct bus *bus, struct device *d)
+void bus_emit_object(struct bus *bus, char *path, bool added)
 {
 	sd_bus *all[BUS_PEERS_MAX + 1];
-	char *path;
-	unsigned n;
+	unsigned n = path ? connections(bus, false, all) : 0;
 
+	for (unsigned i = 0; i < n; i++) {
+		(void)(added ? sd_bus_emit_object_added(all[i], path)
+			     : sd_bus_emit_object_removed(all[i], path));
+	}
+	free(path);
+}
+
+void bus_device_added(struct bus *bus, struct device *d)
+{
 	if (!bus) {
 		return;
 	}
@@ -201,30 +218,18 @@ void bus_device_added(struct bus *bus, struct device *d)
 		device_log(d, LOG_ERROR, "out of memory; it plays, but cannot be seen on D-Bus");
 		return;
 	}
-	path = bus_device_path(d);
-	n = path ? connections(bus, false, all) : 0;
-	for (unsigned i = 0; i < n; i++) {
-		(void)sd_bus_emit_object_added(all[i], path);
-	}
-	free(path);
+	bus_emit_object(bus, bus_device_path(d), true);
 	sweep(bus);
 }
 
 void bus_device_removed(struct bus *bus, struct device *d)
 {
-	sd_bus *all[BUS_PEERS_MAX + 1];
-	char *path;
-	unsigned n, k = 0;
+	unsigned k = 0;
 
 	if (!bus || !bus_device_of(bus, d)) {
 		return;
 	}
-	path = bus_device_path(d);
-	n = path ? connections(bus, false, all) : 0;
-	for (unsigned i = 0; i < n; i++) {
-		(void)sd_bus_emit_object_removed(all[i], path);
-	}
-	free(path);
+	bus_emit_object(bus, bus_device_path(d), false);
 	while (bus->devices[k]->device != d) {
 		k++;
 	}
@@ -270,9 +275,15 @@ static int on_meter(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct bus *bus = data;
 	const int64_t now = now_ns();
+	sd_bus *all[BUS_PEERS_MAX + 1];
+	unsigned n;
 
 	for (unsigned k = 0; k < bus->n_devices; k++) {
 		tell_peaks(bus, bus->devices[k], now);
+	}
+	n = connections(bus, true, all);
+	for (unsigned k = 0; k < bus->n_netvsts; k++) {
+		bus_netvst_tell_peaks(bus->netvsts[k], all, n, now);
 	}
 	/* The next one first: the sweep may find that nobody is left. */
 	(void)sd_event_source_set_time(source, MAX(usec + PEAKS_USEC, (uint64_t)(now / NSEC_PER_USEC)));
@@ -303,6 +314,9 @@ void bus_subscribers_changed(struct bus *bus)
 		bus_device_listen(bus->devices[k], now);
 		meters_take_signal(&bus->devices[k]->meters, old);
 	}
+	for (unsigned k = 0; k < bus->n_netvsts; k++) {
+		bus_netvst_forget_peaks(bus->netvsts[k], now);
+	}
 	if (sd_event_add_time(bus->manager->event, &bus->meter, CLOCK_MONOTONIC,
 		    (uint64_t)(now / NSEC_PER_USEC) + PEAKS_USEC, 1000, on_meter, bus) < 0) {
 		log_error("out of memory; there are no Peaks");
@@ -323,6 +337,9 @@ static int set_up(struct bus *bus)
 	r = r < 0 ? r : sd_event_source_set_priority(bus->flush, BUS_PRIORITY);
 	for (unsigned i = 0; r >= 0 && i < m->n_devices; i++) {
 		r = add_device(bus, m->devices[i]);
+	}
+	for (unsigned i = 0; r >= 0 && i < m->n_netvsts; i++) {
+		r = bus_netvst_add(bus, m->netvsts[i]);
 	}
 	if (r < 0) {
 		log_error("cannot set up D-Bus: %s", strerror(-r));
@@ -363,6 +380,9 @@ void bus_free(struct bus *bus)
 	sd_event_source_disable_unref(bus->flush);
 	for (unsigned i = 0; i < bus->n_devices; i++) {
 		free(bus->devices[i]);
+	}
+	for (unsigned i = 0; i < bus->n_netvsts; i++) {
+		free(bus->netvsts[i]);
 	}
 	free(bus);
 }

@@ -10,6 +10,7 @@
 struct bus;
 struct device;
 struct manager;
+struct netvst;
 
 /* Makes the folder if need be and listens; a bus that is not there is waited for. 0 or -errno; what failed is in the log. */
 int bus_new(struct manager *m, struct bus **ret_bus);
@@ -27,6 +28,17 @@ enum bus_change {
 	BUS_ALL = (1 << 6) - 1,
 };
 
+/* The same of a netvst section. */
+enum bus_netvst_change {
+	BUS_NETVST_STATE = 1 << 0,
+	BUS_NETVST_LEVELS = 1 << 1,
+	BUS_NETVST_LATENCY = 1 << 2,
+	BUS_NETVST_PEER = 1 << 3,
+	BUS_NETVST_ERROR = 1 << 4,
+	BUS_NETVST_CONF = 1 << 5, /* role, dialect, codec, block, host, port */
+	BUS_NETVST_ALL = (1 << 6) - 1,
+};
+
 /* Whoever is connected is told a moment later, once for many changes. bus may be NULL in all of these. */
 void bus_device_changed(struct bus *bus, struct device *d, unsigned changes);
 /* Of the manager: joined or not, rate, period. */
@@ -34,6 +46,9 @@ void bus_manager_changed(struct bus *bus);
 /* Told at once. Before device_free(), and after the device is in the manager's list. */
 void bus_device_added(struct bus *bus, struct device *d);
 void bus_device_removed(struct bus *bus, struct device *d);
+void bus_netvst_changed(struct bus *bus, struct netvst *nv, unsigned changes);
+void bus_netvst_added(struct bus *bus, struct netvst *nv);
+void bus_netvst_removed(struct bus *bus, struct netvst *nv);
 /* The manager has another configuration: perhaps it names another bus. */
 void bus_configure(struct bus *bus);
 

@@ -130,20 +130,7 @@ int conf_print_volume(const struct conf *conf, const struct conf_device *dev, FI
 
 bool conf_parse_description(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
-	char q[CONF_QUOTE_MAX];
-
-	if (strlen(value) > CONF_DESCRIPTION_MAX) {
-		conf_complain(p, "%s is too long: %zu bytes; a description has at most %d",
-			conf_quote(value, q), strlen(value), CONF_DESCRIPTION_MAX);
-		return false;
-	}
-	if (!conf_text_ok(value)) {
-		conf_complain(p, "%s is not UTF-8 text, or has control characters; save the file as UTF-8",
-			conf_quote(value, q));
-		return false;
-	}
-	strcpy(dev->description, value);
-	return true;
+	return conf_parse_text(p, value, dev->description);
 }
 
 int conf_print_description(const struct conf *conf, const struct conf_device *dev, FILE *f)

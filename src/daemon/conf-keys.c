@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_NAME_MAX                                                                                        \
-	319 /* bytes of a full port name in JACK2, without the terminator; PipeWire has no limit */
-
 static const char *const backend_names[] = {
 	[CONF_BACKEND_AUTO] = "auto",
 	[CONF_BACKEND_JACK] = "jack",
@@ -389,58 +386,6 @@ static int print_monitor(const struct conf *conf, const struct conf_device *dev,
 	return fprintf(f, "%s", dev->monitor ? "yes" : "no");
 }
 
-static void clear_strings(char *list[ETHLINK_CHANNELS])
-{
-	for (unsigned i = 0; i < ETHLINK_CHANNELS; i++) {
-		free(list[i]);
-		list[i] = NULL;
-	}
-}
-
-/* A list of up to eight texts, one a channel; an empty one is none. good: complains where it is not. */
-static bool parse_strings(struct conf_parser *p, char *value, char *list[ETHLINK_CHANNELS],
-	bool (*good)(struct conf_parser *p, const char *item))
-{
-	char *items[ETHLINK_CHANNELS];
-	unsigned n = conf_split(value, items, ETHLINK_CHANNELS);
-	bool ok = true;
-
-	if (n > ETHLINK_CHANNELS) {
-		conf_complain(p, "%u values; write up to eight separated by commas, one for each channel", n);
-		return false;
-	}
-	clear_strings(list);
-	for (unsigned i = 0; i < n; i++) {
-		if (!*items[i]) {
-			continue;
-		}
-		if (!good(p, items[i])) {
-			ok = false;
-			continue;
-		}
-		list[i] = strdup(items[i]);
-		if (!list[i]) {
-			p->out_of_memory = true;
-			return false;
-		}
-	}
-	return ok;
-}
-
-static int print_strings(char *const list[ETHLINK_CHANNELS], FILE *f)
-{
-	unsigned n = ETHLINK_CHANNELS;
-	int len = 0;
-
-	while (n > 0 && !list[n - 1]) {
-		n--;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		len += fprintf(f, "%s%s", i ? ", " : "", list[i] ? list[i] : "");
-	}
-	return len;
-}
-
 static bool label_good(struct conf_parser *p, const char *item)
 {
 	char q[CONF_QUOTE_MAX];
@@ -460,47 +405,22 @@ static bool label_good(struct conf_parser *p, const char *item)
 
 static bool parse_labels(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
-	return parse_strings(p, value, dev->labels, label_good);
+	return conf_parse_strings(p, value, dev->labels, ETHLINK_CHANNELS, label_good);
 }
 
 static int print_labels(const struct conf *conf, const struct conf_device *dev, FILE *f)
 {
-	return print_strings(dev->labels, f);
-}
-
-static bool port_good(struct conf_parser *p, const char *item)
-{
-	const char *colon = strchr(item, ':');
-	char q[CONF_QUOTE_MAX];
-
-	if (!colon || colon == item || !colon[1]) {
-		conf_complain(p,
-			"%s is not a port; write client:port, such as system:capture_1 "
-			"(\"jack_lsp\" or, under PipeWire, \"pw-link -io\" lists them)",
-			conf_quote(item, q));
-		return false;
-	}
-	if (strlen(item) > PORT_NAME_MAX) {
-		conf_complain(p, "%s is too long: %zu bytes; a port's name has at most %d",
-			conf_quote(item, q), strlen(item), PORT_NAME_MAX);
-		return false;
-	}
-	if (!conf_text_ok(item)) {
-		conf_complain(p, "%s is not UTF-8 text, or has control characters; save the file as UTF-8",
-			conf_quote(item, q));
-		return false;
-	}
-	return true;
+	return conf_print_strings(dev->labels, ETHLINK_CHANNELS, f);
 }
 
 static bool parse_connect(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
-	return parse_strings(p, value, dev->connect, port_good);
+	return conf_parse_strings(p, value, dev->connect, ETHLINK_CHANNELS, conf_port_good);
 }
 
 static int print_connect(const struct conf *conf, const struct conf_device *dev, FILE *f)
 {
-	return print_strings(dev->connect, f);
+	return conf_print_strings(dev->connect, ETHLINK_CHANNELS, f);
 }
 
 static bool parse_takeover(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
@@ -539,6 +459,6 @@ void conf_device_set_defaults(struct conf_device *dev)
 
 void conf_device_fini(struct conf_device *dev)
 {
-	clear_strings(dev->labels);
-	clear_strings(dev->connect);
+	conf_clear_strings(dev->labels, ETHLINK_CHANNELS);
+	conf_clear_strings(dev->connect, ETHLINK_CHANNELS);
 }

@@ -42,6 +42,20 @@ static void print_device(const struct conf *conf, const struct conf_device *dev,
 	}
 }
 
+static void print_netvst(const struct conf_netvst *nv, FILE *f)
+{
+	int column = fprintf(f, "\n[netvst %s]", nv->name) - 1;
+
+	print_where(&nv->where, column, f);
+	for (unsigned k = 0; k < CONF_NETVST_KEYS; k++) {
+		if (!conf_netvst_key_is_other(nv, k)) {
+			column = fprintf(f, "%s = ", conf_netvst_keys[k].name);
+			column += conf_netvst_keys[k].print_netvst(nv, f);
+			print_where(&nv->where_key[k], column, f);
+		}
+	}
+}
+
 void conf_print(const struct conf *conf, FILE *f)
 {
 	fputs("[daemon]\n", f);
@@ -54,5 +68,8 @@ void conf_print(const struct conf *conf, FILE *f)
 	}
 	for (unsigned i = 0; i < conf->n_devices; i++) {
 		print_device(conf, &conf->devices[i], f);
+	}
+	for (unsigned i = 0; i < conf->n_netvsts; i++) {
+		print_netvst(&conf->netvsts[i], f);
 	}
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define SECTIONS "write [daemon] or [device NAME]"
+#define SECTIONS "write [daemon], [device NAME] or [netvst NAME]"
 
 static const struct conf_where nowhere;
 
@@ -20,6 +20,15 @@ static void use_scratch_dev(struct conf_parser *p)
 	memset(&p->scratch_dev, 0, sizeof(p->scratch_dev));
 	p->section = CONF_SECTION_DEVICE;
 	p->to_dev = &p->scratch_dev;
+	p->good = &p->scratch_good;
+}
+
+static void use_scratch_netvst(struct conf_parser *p)
+{
+	conf_netvst_fini(&p->scratch_netvst);
+	memset(&p->scratch_netvst, 0, sizeof(p->scratch_netvst));
+	p->section = CONF_SECTION_NETVST;
+	p->to_netvst = &p->scratch_netvst;
 	p->good = &p->scratch_good;
 }
 
@@ -50,14 +59,24 @@ static void begin_daemon(struct conf_parser *p, const char *name)
 	p->good = &p->daemon_good;
 }
 
+/* kind: as it stands in the heading. */
+static bool check_name(struct conf_parser *p, const char *kind, const char *name)
+{
+	if (conf_name_ok(name)) {
+		return true;
+	}
+	conf_complain(p, "%s%s%s; write [%s NAME] with 1 to %d letters, digits, - and _ as the name",
+		*name ? "this name is not allowed" : "a ", *name ? "" : kind, *name ? "" : " needs a name",
+		kind, CONF_NAME_MAX);
+	return false;
+}
+
 static void begin_device(struct conf_parser *p, const char *name)
 {
 	struct conf *conf = p->conf;
 	unsigned i = 0;
 
-	if (!conf_name_ok(name)) {
-		conf_complain(p, "%s; write [device NAME] with 1 to %d letters, digits, - and _ as the name",
-			*name ? "this name is not allowed" : "a device needs a name", CONF_NAME_MAX);
+	if (!check_name(p, "device", name)) {
 		use_scratch_dev(p);
 		return;
 	}
@@ -88,6 +107,42 @@ static void begin_device(struct conf_parser *p, const char *name)
 	p->good = &p->device_good[i];
 }
 
+static void begin_netvst(struct conf_parser *p, const char *name)
+{
+	struct conf *conf = p->conf;
+	unsigned i = 0;
+
+	if (!check_name(p, "netvst", name)) {
+		use_scratch_netvst(p);
+		return;
+	}
+	while (i < conf->n_netvsts && strcmp(conf->netvsts[i].name, name) != 0) {
+		i++;
+	}
+	if (i == CONF_NETVSTS_MAX) {
+		if (!p->too_many_netvsts) {
+			conf_complain(p, "one netvst section too many; there may be %d", CONF_NETVSTS_MAX);
+			p->too_many_netvsts = true;
+		}
+		use_scratch_netvst(p);
+		return;
+	}
+	if (i < conf->n_netvsts && is_repeated(p, &p->netvst_where[i])) {
+		use_scratch_netvst(p);
+		return;
+	}
+	if (i == conf->n_netvsts) {
+		conf->n_netvsts++;
+		conf_netvst_set_defaults(&conf->netvsts[i]);
+		strcpy(conf->netvsts[i].name, name);
+		conf->netvsts[i].where = p->where;
+		p->netvst_where[i] = p->where;
+	}
+	p->section = CONF_SECTION_NETVST;
+	p->to_netvst = &conf->netvsts[i];
+	p->good = &p->netvst_good[i];
+}
+
 void conf_section_begin(struct conf_parser *p, char *heading)
 {
 	size_t kind_len;
@@ -109,8 +164,7 @@ void conf_section_begin(struct conf_parser *p, char *heading)
 	} else if (strcmp(heading, "device") == 0) {
 		begin_device(p, name);
 	} else if (strcmp(heading, "netvst") == 0) {
-		conf_complain(p, "this version of ethlinkd has no NetVST support; remove this section");
-		p->section = CONF_SECTION_SKIP;
+		begin_netvst(p, name);
 	} else {
 		conf_complain(p, "unknown section; " SECTIONS);
 		p->section = CONF_SECTION_SKIP;
@@ -129,13 +183,36 @@ static void complain_unknown_key(struct conf_parser *p, const struct conf_key *k
 	conf_complain(p, "unknown key in %s; there are %s", p->section_text, known);
 }
 
+/* The keys of the section at hand, and where the place of each is kept. */
+static unsigned keys_of(struct conf_parser *p, const struct conf_key **ret_keys, struct conf_where **ret_where)
+{
+	switch (p->section) {
+	case CONF_SECTION_DAEMON:
+		*ret_keys = conf_daemon_keys;
+		*ret_where = p->to_conf->where_key;
+		return CONF_DAEMON_KEYS;
+	case CONF_SECTION_NETVST:
+		*ret_keys = conf_netvst_keys;
+		*ret_where = p->to_netvst->where_key;
+		return CONF_NETVST_KEYS;
+	default:
+		*ret_keys = conf_device_keys;
+		*ret_where = p->to_dev->where_key;
+		return CONF_DEVICE_KEYS;
+	}
+}
+
+static bool parse_key(struct conf_parser *p, const struct conf_key *key, char *value)
+{
+	return key->parse ? key->parse(p, p->to_conf, p->to_dev, value)
+			  : key->parse_netvst(p, p->to_netvst, value);
+}
+
 void conf_section_key(struct conf_parser *p, const char *name, char *value)
 {
-	bool daemon = p->section == CONF_SECTION_DAEMON;
-	const struct conf_key *keys = daemon ? conf_daemon_keys : conf_device_keys;
-	unsigned n_keys = daemon ? CONF_DAEMON_KEYS : CONF_DEVICE_KEYS;
+	const struct conf_key *keys;
 	struct conf_where *where;
-	unsigned k = 0;
+	unsigned n_keys, k = 0;
 
 	if (p->section == CONF_SECTION_SKIP) {
 		return;
@@ -144,6 +221,7 @@ void conf_section_key(struct conf_parser *p, const char *name, char *value)
 		conf_complain(p, "stands before the first section; " SECTIONS " above it");
 		return;
 	}
+	n_keys = keys_of(p, &keys, &where);
 	while (k < n_keys && strcmp(keys[k].name, name) != 0) {
 		k++;
 	}
@@ -151,12 +229,11 @@ void conf_section_key(struct conf_parser *p, const char *name, char *value)
 		complain_unknown_key(p, keys, n_keys);
 		return;
 	}
-	where = daemon ? &p->to_conf->where_key[k] : &p->to_dev->where_key[k];
-	if (where->file == p->where.file) {
-		conf_complain(p, "is given twice in %s; first in line %d", p->section_text, where->line);
+	if (where[k].file == p->where.file) {
+		conf_complain(p, "is given twice in %s; first in line %d", p->section_text, where[k].line);
 	}
-	*where = p->where;
-	if (keys[k].parse(p, p->to_conf, p->to_dev, value)) {
+	where[k] = p->where;
+	if (parse_key(p, &keys[k], value)) {
 		*p->good |= 1U << k;
 	} else {
 		*p->good &= ~(1U << k);
@@ -284,4 +361,5 @@ void conf_section_finish_all(struct conf_parser *p)
 			check_same_box(p, i);
 		}
 	}
+	conf_netvst_check_all(p);
 }

@@ -3,8 +3,11 @@
 #include "base/utf8.h"
 #include "base/util.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#define PORT_NAME_MAX                                                                                        \
+	319 /* bytes of a full port name in JACK2, without the terminator; PipeWire has no limit */
 #define BOOLEANS "write yes, no, on, off, true, false, 1 or 0"
 
 /* Bytes of the UTF-8 character at s; 0 for anything that is none (overlong forms and surrogates included). */
@@ -188,4 +191,98 @@ unsigned conf_split(char *value, char *ret_items[], unsigned max)
 		}
 	}
 	return n;
+}
+
+bool conf_parse_text(struct conf_parser *p, const char *value, char ret[CONF_DESCRIPTION_MAX + 1])
+{
+	char q[CONF_QUOTE_MAX];
+
+	if (strlen(value) > CONF_DESCRIPTION_MAX) {
+		conf_complain(p, "%s is too long: %zu bytes; a description has at most %d",
+			conf_quote(value, q), strlen(value), CONF_DESCRIPTION_MAX);
+		return false;
+	}
+	if (!conf_text_ok(value)) {
+		conf_complain(p, "%s is not UTF-8 text, or has control characters; save the file as UTF-8",
+			conf_quote(value, q));
+		return false;
+	}
+	strcpy(ret, value);
+	return true;
+}
+
+void conf_clear_strings(char *list[], unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		free(list[i]);
+		list[i] = NULL;
+	}
+}
+
+bool conf_parse_strings(struct conf_parser *p, char *value, char *list[], unsigned n,
+	bool (*good)(struct conf_parser *p, const char *item))
+{
+	char *items[ETHLINK_CHANNELS];
+	unsigned given = conf_split(value, items, n);
+	bool ok = true;
+
+	if (given > n) {
+		conf_complain(p, "%u values; write up to %s separated by commas, one for each %s", given,
+			n == ETHLINK_CHANNELS ? "eight" : "four", n == ETHLINK_CHANNELS ? "channel" : "port");
+		return false;
+	}
+	conf_clear_strings(list, n);
+	for (unsigned i = 0; i < given; i++) {
+		if (!*items[i]) {
+			continue;
+		}
+		if (!good(p, items[i])) {
+			ok = false;
+			continue;
+		}
+		list[i] = strdup(items[i]);
+		if (!list[i]) {
+			p->out_of_memory = true;
+			return false;
+		}
+	}
+	return ok;
+}
+
+int conf_print_strings(char *const list[], unsigned n, FILE *f)
+{
+	int len = 0;
+
+	while (n > 0 && !list[n - 1]) {
+		n--;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		len += fprintf(f, "%s%s", i ? ", " : "", list[i] ? list[i] : "");
+	}
+	return len;
+}
+
+bool conf_port_good(struct conf_parser *p, const char *item)
+{
+	const char *colon = strchr(item, ':');
+	char q[CONF_QUOTE_MAX];
+
+	if (!colon || colon == item || !colon[1]) {
+		conf_complain(p,
+			"%s is not a port; write client:port, such as system:capture_1 "
+			"(\"jack_lsp\" or, under PipeWire, \"pw-link -io\" lists them)",
+			conf_quote(item, q));
+		return false;
+	}
+	if (strlen(item) > PORT_NAME_MAX) {
+		conf_complain(p, "%s is too long: %zu bytes; a port's name has at most %d",
+			conf_quote(item, q), strlen(item), PORT_NAME_MAX);
+		return false;
+	}
+	if (!conf_text_ok(item)) {
+		conf_complain(p, "%s is not UTF-8 text, or has control characters; save the file as UTF-8",
+			conf_quote(item, q));
+		return false;
+	}
+	return true;
 }

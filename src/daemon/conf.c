@@ -137,7 +137,7 @@ static void read_heading(struct conf_parser *p, char *s)
 
 	if (!end) {
 		conf_quote(s, p->key);
-		conf_complain(p, "this section is not closed; write [daemon] or [device NAME]");
+		conf_complain(p, "this section is not closed; write [daemon], [device NAME] or [netvst NAME]");
 		p->section = CONF_SECTION_SKIP;
 		return;
 	}
@@ -434,10 +434,14 @@ void conf_unref(struct conf *conf)
 	for (unsigned i = 0; i < conf->n_devices; i++) {
 		conf_device_fini(&conf->devices[i]);
 	}
+	for (unsigned i = 0; i < conf->n_netvsts; i++) {
+		conf_netvst_fini(&conf->netvsts[i]);
+	}
 	for (unsigned i = 0; i < conf->n_files; i++) {
 		free(conf->files[i]);
 	}
 	free(conf->devices);
+	free(conf->netvsts);
 	free(conf->files);
 	free(conf);
 }
@@ -448,6 +452,7 @@ static void parser_free(struct conf_parser *p)
 		free(p->errors[i].text);
 	}
 	conf_device_fini(&p->scratch_dev);
+	conf_netvst_fini(&p->scratch_netvst);
 	conf_unref(p->conf);
 	free(p);
 }
@@ -463,8 +468,9 @@ static struct conf_parser *parser_new(void)
 	if (p->conf) {
 		p->conf->refs = 1;
 		p->conf->devices = calloc(CONF_DEVICES_MAX, sizeof(p->conf->devices[0]));
+		p->conf->netvsts = calloc(CONF_NETVSTS_MAX, sizeof(p->conf->netvsts[0]));
 	}
-	if (!p->conf || !p->conf->devices) {
+	if (!p->conf || !p->conf->devices || !p->conf->netvsts) {
 		conf_unref(p->conf);
 		free(p);
 		return NULL;

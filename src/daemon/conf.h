@@ -8,7 +8,9 @@
 #define DAEMON_CONF_H
 
 #include "base/log.h"
+#include "net/netvst-io.h"
 #include "proto/ethlink.h"
+#include "proto/netvst.h"
 
 #include <net/if.h>
 #include <stdbool.h>
@@ -20,6 +22,12 @@
 #define CONF_DESCRIPTION_MAX 127
 #define CONF_POSITION_MAX 7
 #define CONF_DEVICES_MAX 32
+#define CONF_HOST_MAX 253 /* bytes of a host's name */
+#define CONF_NETVSTS_MAX 32
+#define CONF_INSERTS_MAX 64 /* clients, and slots of all servers */
+#define CONF_NETVST_CONNECTS 4
+#define CONF_BLOCK_MIN 16
+#define CONF_NETVST_LATENCY_MAX 16384 /* sample frames */
 #define CONF_LATENCY_AUTO (-1)
 #define CONF_LATENCY_MAX 960 /* sample frames; what a box's queue can hold besides bursts */
 
@@ -76,6 +84,29 @@ enum conf_device_key {
 	CONF_DEVICE_KEYS,
 };
 
+/* The keys of [netvst NAME], in that order, too. */
+enum conf_netvst_key {
+	CONF_NETVST_ROLE,
+	CONF_NETVST_HOST,
+	CONF_NETVST_PORT,
+	CONF_NETVST_DIALECT,
+	CONF_NETVST_CODEC,
+	CONF_NETVST_BLOCK,
+	CONF_NETVST_LATENCY,
+	CONF_NETVST_SYNTH,
+	CONF_NETVST_CC_PARAMS,
+	CONF_NETVST_SLOTS,
+	CONF_NETVST_ALLOW,
+	CONF_NETVST_CONNECT,
+	CONF_NETVST_DESCRIPTION,
+	CONF_NETVST_KEYS,
+};
+
+enum conf_role {
+	CONF_ROLE_CLIENT,
+	CONF_ROLE_SERVER,
+};
+
 /*
  * Where a value was read: for messages about it and for the effective configuration. file belongs to
  * the struct conf. Whoever overrides a value afterwards sets its where to {NULL, CONF_COMMAND_LINE}.
@@ -107,6 +138,27 @@ struct conf_device {
 	struct conf_where where_key[CONF_DEVICE_KEYS];
 };
 
+struct conf_netvst {
+	char name[CONF_NAME_MAX + 1];
+	enum conf_role role;
+	char host[CONF_HOST_MAX + 1]; /* client: name or address; server: the address to listen at */
+	uint16_t port;
+	enum netvst_dialect dialect;
+	enum netvst_codec codec;
+	uint32_t block_frames; /* client */
+	int latency_frames;    /* CONF_LATENCY_AUTO or 0..CONF_NETVST_LATENCY_MAX */
+	bool synth;
+	bool cc_params;				 /* client */
+	unsigned slots;				 /* server */
+	struct netvst_net allow[NETVST_ALLOW_MAX]; /* server */
+	unsigned n_allow;
+	/* Full port names; NULL: none. Client: send_1, send_2, return_1, return_2. Server: receive_1, …, reply_1, … */
+	char *connect[CONF_NETVST_CONNECTS];
+	char description[CONF_DESCRIPTION_MAX + 1]; /* "": none given */
+	struct conf_where where;
+	struct conf_where where_key[CONF_NETVST_KEYS];
+};
+
 struct conf {
 	unsigned refs;
 	enum conf_backend backend;
@@ -121,6 +173,8 @@ struct conf {
 	struct conf_where where_key[CONF_DAEMON_KEYS];
 	struct conf_device *devices;
 	unsigned n_devices;
+	struct conf_netvst *netvsts;
+	unsigned n_netvsts;
 	char **files; /* every file that was read */
 	unsigned n_files;
 };
@@ -144,5 +198,9 @@ const char *conf_backend_to_string(enum conf_backend backend);
 const char *conf_volume_to_string(enum conf_volume volume);
 /* The one that was given, or the device's name. */
 const char *conf_device_description(const struct conf_device *dev);
+const char *conf_role_to_string(enum conf_role role);
+/* "192.168.1.0/24" */
+#define CONF_NET_TEXT_MAX (INET6_ADDRSTRLEN + 4)
+void conf_format_net(const struct netvst_net *net, char ret_text[CONF_NET_TEXT_MAX]);
 
 #endif

@@ -1,5 +1,6 @@
 #include "daemon/device.h"
 #include "daemon/manager.h"
+#include "daemon/netvst.h"
 #include "daemon/server.h"
 
 #include <stdio.h>
@@ -96,6 +97,11 @@ void health_check(struct manager *m, int64_t now)
 	}
 }
 
+static bool works(const struct netvst *nv)
+{
+	return nv->state == NETVST_ONLINE || nv->state == NETVST_LISTENING;
+}
+
 /* Those that do not play, and why: ": hall searching, stage link-down". */
 static void append_absent(const struct manager *m, char *line, size_t size)
 {
@@ -111,22 +117,52 @@ static void append_absent(const struct manager *m, char *line, size_t size)
 				device_state_to_string(d->state));
 		}
 	}
+	for (unsigned i = 0; i < m->n_netvsts && named < STATUS_NAMES; i++) {
+		const struct netvst *nv = m->netvsts[i];
+
+		if (!works(nv) && !nv->leaving) {
+			len = strlen(line);
+			snprintf(line + len, size - len, "%s%s %s", named++ ? ", " : "; ", nv->conf->name,
+				netvst_state_to_string(nv->state));
+		}
+	}
 }
 
-void health_say_status(struct manager *m)
+/* Boxes and netvst sections that are as they should be; of what there is none, nothing is said. */
+static void count(const struct manager *m, char *line, size_t size)
 {
-	unsigned online = 0, all = 0;
-	char line[SERVER_TEXT_MAX + 64], server[SERVER_TEXT_MAX];
+	unsigned online = 0, all = 0, working = 0, sections = 0;
+	size_t len = 0;
 
 	for (unsigned i = 0; i < m->n_devices; i++) {
 		online += m->devices[i]->state == DEVICE_ONLINE && !m->devices[i]->leaving;
 		all += !m->devices[i]->leaving;
 	}
+	for (unsigned i = 0; i < m->n_netvsts; i++) {
+		working += works(m->netvsts[i]) && !m->netvsts[i]->leaving;
+		sections += !m->netvsts[i]->leaving;
+	}
+	*line = '\0';
+	if (all > 0 || sections == 0) {
+		len = (size_t)snprintf(line, size, "%u of %u boxes play, ", online, all);
+	}
+	if (sections > 0) {
+		snprintf(line + len, size - len, "%u of %u netvst sections work, ", working, sections);
+	}
+}
+
+void health_say_status(struct manager *m)
+{
+	char line[SERVER_TEXT_MAX + 128], server[SERVER_TEXT_MAX];
+	size_t len;
+
 	if (m->stopping) {
 		snprintf(line, sizeof(line), "Fading out");
 	} else if (m->connected) {
-		snprintf(line, sizeof(line), "%u of %u boxes play, %u Hz, period %u", online, all,
-			m->info.rate_hz, m->info.period_frames);
+		count(m, line, sizeof(line));
+		len = strlen(line);
+		snprintf(line + len, sizeof(line) - len, "%u Hz, period %u", m->info.rate_hz,
+			m->info.period_frames);
 		append_absent(m, line, sizeof(line));
 	} else {
 		backend_describe(m->backend, server, sizeof(server));

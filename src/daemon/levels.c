@@ -74,3 +74,13 @@ float overrides_volume(const struct overrides *o, unsigned k)
 {
 	return o->volume_set ? o->volume[k] : 1.0f;
 }
+
+bool strips_empty(const struct strips *strips)
+{
+	for (unsigned k = 0; k < LEVELS_STRIPS; k++) {
+		if (strips->gain_db[k] != 0 || strips->mute[k]) {
+			return false;
+		}
+	}
+	return true;
+}

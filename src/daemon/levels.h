@@ -13,6 +13,7 @@
 #include "daemon/conf.h"
 
 #define LEVELS_PHANTOMS 2
+#define LEVELS_STRIPS 2
 
 /* Whole values: everything that can be set. */
 struct levels {
@@ -33,6 +34,14 @@ struct overrides {
 	float volume[ETHLINK_CHANNELS]; /* factors, 0 to 1 */
 	bool volume_mute;
 };
+
+/* Of a [netvst] section, whose configuration has none: 0 is send (a server: reply), 1 is return (receive). All zero: plain. */
+struct strips {
+	int gain_db[LEVELS_STRIPS];
+	bool mute[LEVELS_STRIPS];
+};
+
+bool strips_empty(const struct strips *strips);
 
 void levels_from_conf(const struct conf_device *conf, struct levels *ret_levels);
 

@@ -7,6 +7,8 @@ libdaemon_a_SOURCES = \
 	src/daemon/bus-internal.h \
 	src/daemon/bus-manager.c \
 	src/daemon/bus-names.c \
+	src/daemon/bus-netvst-status.c \
+	src/daemon/bus-netvst.c \
 	src/daemon/bus-socket.c \
 	src/daemon/bus-status.c \
 	src/daemon/bus-telemetry.c \
@@ -15,6 +17,8 @@ libdaemon_a_SOURCES = \
 	src/daemon/conf-graph.c \
 	src/daemon/conf-internal.h \
 	src/daemon/conf-keys.c \
+	src/daemon/conf-netvst-check.c \
+	src/daemon/conf-netvst.c \
 	src/daemon/conf-print.c \
 	src/daemon/conf-sections.c \
 	src/daemon/conf-values.c \
@@ -41,6 +45,14 @@ libdaemon_a_SOURCES = \
 	src/daemon/manager.h \
 	src/daemon/meters.c \
 	src/daemon/meters.h \
+	src/daemon/netvst-conf.c \
+	src/daemon/netvst-internal.h \
+	src/daemon/netvst-levels.c \
+	src/daemon/netvst-policy.c \
+	src/daemon/netvst-ports.c \
+	src/daemon/netvst-say.c \
+	src/daemon/netvst.c \
+	src/daemon/netvst.h \
 	src/daemon/patch.c \
 	src/daemon/patch.h \
 	src/daemon/reload.c \
@@ -48,6 +60,7 @@ libdaemon_a_SOURCES = \
 	src/daemon/server.h \
 	src/daemon/source.c \
 	src/daemon/source.h \
+	src/daemon/state-file-netvst.c \
 	src/daemon/state-file.c \
 	src/daemon/state-file.h \
 	src/daemon/state-writer.c \
@@ -59,4 +72,4 @@ sbin_PROGRAMS += ethlinkd
 ethlinkd_SOURCES = src/daemon/main.c
 ethlinkd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 ethlinkd_LDADD = libdaemon.a libbackend.a libengine.a libnet.a $(DSP_LIBS) libproto.a libbase.a \
-	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) -lpthread -lm
+	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(WAVPACK_LIBS) -lpthread -lm

@@ -26,8 +26,9 @@ struct options {
 static void usage(FILE *f)
 {
 	fprintf(f, "Usage: ethlinkd [OPTION]...\n"
-		   "Puts ETHlink8DAC network audio boxes into the JACK or PipeWire graph. Runs in the "
-		   "foreground.\n"
+		   "Puts ETHlink8DAC network audio boxes, and NetVST plug-ins of other computers, into the "
+		   "JACK or\n"
+		   "PipeWire graph. Runs in the foreground.\n"
 		   "\n"
 		   "  -c, --config=FILE        configuration; default " DEFAULT_CONF "\n"
 		   "      --check-config       check the configuration, print what is in effect, and end\n"
@@ -240,8 +241,9 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	log_set_level(conf->log_level);
-	if (conf->n_devices == 0) {
-		log_warning("%s has no [device …] section: there is nothing to do yet", o.source.path);
+	if (conf->n_devices == 0 && conf->n_netvsts == 0) {
+		log_warning("%s has no [device …] and no [netvst …] section: there is nothing to do yet",
+			o.source.path);
 	}
 	return run(&o.source, conf, system_service);
 }

@@ -3,6 +3,7 @@
 #include "daemon/bus.h"
 #include "daemon/device.h"
 #include "daemon/iface.h"
+#include "daemon/netvst.h"
 #include "daemon/patch.h"
 #include "daemon/server.h"
 #include "daemon/state.h"
@@ -108,6 +109,11 @@ static bool all_idle(const struct manager *m)
 			return false;
 		}
 	}
+	for (unsigned i = 0; i < m->n_netvsts; i++) {
+		if (!netvst_is_silent(m->netvsts[i])) {
+			return false;
+		}
+	}
 	return true;
 }
 
@@ -136,6 +142,10 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 	for (unsigned i = 0; i < m->n_devices && !m->faded; i++) {
 		device_update(m->devices[i], now);
 	}
+	for (unsigned i = 0; i < m->n_netvsts; i++) {
+		netvst_update(m->netvsts[i], now);
+	}
+	netvst_follow_priority(m);
 	manager_sweep(m);
 	engine_collect(m->engine);
 	health_check(m, now);
@@ -263,6 +273,12 @@ void manager_free(struct manager *m)
 	m->backend_source = sd_event_source_disable_unref(m->backend_source);
 	while (m->n_devices > 0) {
 		device_free(m->devices[--m->n_devices]);
+	}
+	while (m->n_netvsts > 0) {
+		netvst_free(m->netvsts[--m->n_netvsts]);
+	}
+	for (unsigned i = 0; i < MANAGER_ROLES; i++) {
+		netvst_io_free(m->ios[i]);
 	}
 	for (unsigned i = 0; i < m->n_ifaces; i++) {
 		iface_free(m->ifaces[i]);

@@ -16,11 +16,15 @@
 
 /* While one configuration replaces another, devices and interfaces of both are there. */
 #define MANAGER_DEVICES_MAX (2 * CONF_DEVICES_MAX)
+#define MANAGER_NETVSTS_MAX (2 * CONF_NETVSTS_MAX)
+#define MANAGER_ROLES 2
 
 struct bus;
 struct device;
 struct iface;
 struct link_monitor;
+struct netvst;
+struct netvst_io;
 struct state;
 
 /* What has been seen of the realtime thread, for the watchdog. */
@@ -52,8 +56,13 @@ struct manager {
 	unsigned n_ifaces;
 	struct device *devices[MANAGER_DEVICES_MAX];
 	unsigned n_devices;
+	struct netvst *netvsts[MANAGER_NETVSTS_MAX];
+	unsigned n_netvsts;
+	struct netvst_io *ios[MANAGER_ROLES]; /* by enum conf_role; NULL: there has been no such section */
+	int io_priority[MANAGER_ROLES];	      /* that they were told */
 	sd_event_source *tick;
 	bool system_service;	  /* of the system's systemd, not in a user's session */
+	bool running;		  /* callbacks may come */
 	bool connected;		  /* joined to the audio server, callbacks run */
 	bool stopping;		  /* fading out before the end */
 	bool rejoin;		  /* fading out before the audio server is left for another */
@@ -94,7 +103,7 @@ void manager_hurry(struct manager *m);
  * (may be NULL), each with its file and line. 0 or -errno.
  */
 int manager_reload(struct manager *m, conf_error_fn error, void *data);
-/* Makes devices and interfaces what this configuration says. The first one, or another; takes it over. */
+/* Makes devices, netvst sections and interfaces what this configuration says. The first one, or another; takes it over. */
 int manager_configure(struct manager *m, struct conf *conf);
 /* The interface of this name, made if there is none yet. 0 or -errno. */
 int manager_get_iface(struct manager *m, const char *name, struct iface **ret_iface);

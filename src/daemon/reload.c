@@ -2,6 +2,7 @@
 #include "daemon/device.h"
 #include "daemon/iface.h"
 #include "daemon/manager.h"
+#include "daemon/netvst.h"
 #include "daemon/server.h"
 #include "net/link.h"
 
@@ -93,10 +94,112 @@ static void sort_devices(struct manager *m)
 	}
 }
 
+/* --- netvst sections --- */
+
+static struct netvst *find_netvst(struct manager *m, const char *name)
+{
+	for (unsigned i = 0; i < m->n_netvsts; i++) {
+		if (strcmp(m->netvsts[i]->conf->name, name) == 0) {
+			return m->netvsts[i];
+		}
+	}
+	return NULL;
+}
+
+static const struct conf_netvst *find_netvst_conf(const struct conf *conf, const char *name)
+{
+	for (unsigned i = 0; i < conf->n_netvsts; i++) {
+		if (strcmp(conf->netvsts[i].name, name) == 0) {
+			return &conf->netvsts[i];
+		}
+	}
+	return NULL;
+}
+
+static int add_netvst(struct manager *m, struct conf *conf, const struct conf_netvst *section)
+{
+	struct netvst *nv;
+	int r = m->n_netvsts == MANAGER_NETVSTS_MAX ? -ENOSPC : netvst_new(m, conf, section, &nv);
+
+	if (r < 0) {
+		log_about(LOG_ERROR, section->name, NULL, "%s: cannot be added: %s", section->name,
+			strerror(-r));
+		return r;
+	}
+	m->netvsts[m->n_netvsts++] = nv;
+	bus_netvst_added(m->bus, nv);
+	return 0;
+}
+
+static unsigned netvst_place(const struct manager *m, const struct netvst *nv)
+{
+	const struct conf_netvst *section = nv->leaving ? NULL : find_netvst_conf(m->conf, nv->conf->name);
+
+	return section ? (unsigned)(section - m->conf->netvsts) : CONF_NETVSTS_MAX;
+}
+
+static void sort_netvsts(struct manager *m)
+{
+	for (unsigned i = 1; i < m->n_netvsts; i++) {
+		struct netvst *nv = m->netvsts[i];
+		unsigned k = i;
+
+		for (; k > 0 && netvst_place(m, m->netvsts[k - 1]) > netvst_place(m, nv); k--) {
+			m->netvsts[k] = m->netvsts[k - 1];
+		}
+		m->netvsts[k] = nv;
+	}
+}
+
+static int configure_netvsts(struct manager *m, struct conf *conf)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < m->n_netvsts; i++) {
+		struct netvst *nv = m->netvsts[i];
+
+		if (!find_netvst_conf(conf, nv->conf->name) && !nv->leaving) {
+			netvst_log(nv, LOG_INFO, "no longer configured: fading out");
+			nv->leaving = true;
+		}
+	}
+	for (unsigned i = 0; i < conf->n_netvsts; i++) {
+		struct netvst *nv = find_netvst(m, conf->netvsts[i].name);
+		int failed = 0;
+
+		if (nv) {
+			netvst_configure(nv, conf, &conf->netvsts[i]);
+		} else {
+			failed = add_netvst(m, conf, &conf->netvsts[i]);
+		}
+		r = r < 0 ? r : failed;
+	}
+	sort_netvsts(m);
+	return r;
+}
+
+static void sweep_netvsts(struct manager *m)
+{
+	for (unsigned i = 0; i < m->n_netvsts; i++) {
+		struct netvst *nv = m->netvsts[i];
+
+		if (netvst_is_gone(nv)) {
+			m->n_netvsts--;
+			memmove(&m->netvsts[i], &m->netvsts[i + 1],
+				(m->n_netvsts - i) * sizeof(m->netvsts[0]));
+			bus_netvst_removed(m->bus, nv);
+			netvst_free(nv);
+			i--;
+		}
+	}
+}
+
+/* --- the whole --- */
+
 int manager_configure(struct manager *m, struct conf *conf)
 {
 	struct conf *old = m->conf;
-	int r = 0;
+	int r = 0, failed;
 
 	m->conf = conf;
 	log_set_level(conf->log_level);
@@ -110,8 +213,8 @@ int manager_configure(struct manager *m, struct conf *conf)
 	}
 	for (unsigned i = 0; i < conf->n_devices; i++) {
 		struct device *d = find_device(m, conf->devices[i].name);
-		int failed = 0;
 
+		failed = 0;
 		if (d) {
 			device_configure(d, conf, &conf->devices[i]);
 		} else {
@@ -120,6 +223,8 @@ int manager_configure(struct manager *m, struct conf *conf)
 		r = r < 0 ? r : failed;
 	}
 	sort_devices(m);
+	failed = configure_netvsts(m, conf);
+	r = r < 0 ? r : failed;
 	if (old) {
 		server_configure(m, old);
 	}
@@ -146,6 +251,7 @@ void manager_sweep(struct manager *m)
 			i--;
 		}
 	}
+	sweep_netvsts(m);
 	for (unsigned i = 0; i < m->n_ifaces; i++) {
 		if (iface_unused(m->ifaces[i])) {
 			iface_free(m->ifaces[i]);
@@ -180,11 +286,12 @@ int manager_reload(struct manager *m, conf_error_fn error, void *data)
 	if (r < 0) {
 		log_error("%s is not used: all stays as it was; repair it and reload again", m->source.path);
 	} else {
-		log_info("the configuration was read again: %s, %u device%s", m->source.path, conf->n_devices,
-			conf->n_devices == 1 ? "" : "s");
+		log_info("the configuration was read again: %s, %u device%s, %u netvst section%s",
+			m->source.path, conf->n_devices, conf->n_devices == 1 ? "" : "s", conf->n_netvsts,
+			conf->n_netvsts == 1 ? "" : "s");
 		r = manager_configure(m, conf);
 		if (r < 0) {
-			on_error(&listener, "not all devices could be added; see the log");
+			on_error(&listener, "not all devices and netvst sections could be added; see the log");
 		}
 	}
 	manager_ready(m);

@@ -2,6 +2,7 @@
 
 #include "daemon/bus.h"
 #include "daemon/device.h"
+#include "daemon/netvst.h"
 #include "daemon/patch.h"
 #include "engine/policy.h"
 
@@ -22,6 +23,12 @@ struct made {
 };
 
 #if defined(HAVE_JACK) || defined(HAVE_PIPEWIRE)
+static struct backend_callbacks callbacks_of(struct manager *m)
+{
+	return (struct backend_callbacks){
+		.process_rt = engine_process_rt, .data = m->engine, .insert_rt = insert_process_rt};
+}
+
 /* other: there is one already, which will do. */
 static int made_one(struct made *made, struct backend *one, int r, const char *name, bool other)
 {
@@ -38,7 +45,7 @@ static int made_one(struct made *made, struct backend *one, int r, const char *n
 static int make_jack(struct manager *m, const struct conf *conf, struct made *made)
 {
 #ifdef HAVE_JACK
-	struct backend_callbacks callbacks = {.process_rt = engine_process_rt, .data = m->engine};
+	struct backend_callbacks callbacks = callbacks_of(m);
 	int r;
 
 #ifdef HAVE_PIPEWIRE
@@ -58,7 +65,7 @@ static int make_jack(struct manager *m, const struct conf *conf, struct made *ma
 static int make_pipewire(struct manager *m, const struct conf *conf, bool other, struct made *made)
 {
 #ifdef HAVE_PIPEWIRE
-	struct backend_callbacks callbacks = {.process_rt = engine_process_rt, .data = m->engine};
+	struct backend_callbacks callbacks = callbacks_of(m);
 	int r = backend_pipewire_new(conf->client_name, &callbacks, &made->pipewire);
 
 	return made_one(made, made->pipewire, r, "PipeWire", other);
@@ -169,22 +176,41 @@ static void copy_links(struct backend *from, struct backend *to)
 	}
 }
 
-/* All devices get ports there, too; 0, or -errno and none has. */
-static int add_all(
-	struct manager *m, struct backend *b, struct backend_group *ret_groups[MANAGER_DEVICES_MAX])
+struct groups {
+	struct backend_group *devices[MANAGER_DEVICES_MAX];
+	struct backend_group *netvsts[MANAGER_NETVSTS_MAX][NETVST_SLOTS_MAX];
+};
+
+/* All devices and netvst sections get ports there, too; 0, or -errno and what has is not to be used. */
+static int add_all(struct manager *m, struct backend *b, struct groups *ret_groups)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < m->n_devices && r >= 0; i++) {
-		r = device_add_ports(m->devices[i], b, &ret_groups[i]);
+		r = device_add_ports(m->devices[i], b, &ret_groups->devices[i]);
+	}
+	for (unsigned i = 0; i < m->n_netvsts && r >= 0; i++) {
+		r = netvst_add_ports(m->netvsts[i], b, ret_groups->netvsts[i]);
 	}
 	return r;
+}
+
+/* Gives them the ports that they have at the backend which replaces old. */
+static void set_all(struct manager *m, struct backend *old, const struct groups *groups)
+{
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		backend_remove_ports(old, m->devices[i]->group);
+		device_set_ports(m->devices[i], groups->devices[i]);
+	}
+	for (unsigned i = 0; i < m->n_netvsts; i++) {
+		netvst_set_ports(m->netvsts[i], old, groups->netvsts[i]);
+	}
 }
 
 /* In OFF. 0, or -errno and all is as it was. */
 static int replace(struct manager *m)
 {
-	struct backend_group *groups[MANAGER_DEVICES_MAX];
+	struct groups groups;
 	sd_event_source *source = NULL;
 	struct backend *old = m->backend;
 	struct made made = {0};
@@ -193,7 +219,7 @@ static int replace(struct manager *m)
 	if (r < 0) {
 		return r;
 	}
-	r = add_all(m, made.backend, groups);
+	r = add_all(m, made.backend, &groups);
 	r = r < 0 ? r
 		  : sd_event_add_io(m->event, &source, backend_fd(made.backend), EPOLLIN, server_on_io, m);
 	if (r < 0) {
@@ -204,10 +230,7 @@ static int replace(struct manager *m)
 	}
 	copy_links(m->jack, made.jack);
 	copy_links(m->pipewire, made.pipewire);
-	for (unsigned i = 0; i < m->n_devices; i++) {
-		backend_remove_ports(old, m->devices[i]->group);
-		device_set_ports(m->devices[i], groups[i]);
-	}
+	set_all(m, old, &groups);
 	sd_event_source_disable_unref(m->backend_source);
 	m->backend_source = source;
 	take(m, &made, m->conf);
@@ -320,7 +343,8 @@ static void say_unsupported(struct manager *m)
 {
 	struct policy policy;
 	char text[SERVER_TEXT_MAX];
-	bool bad = policy_make(m->info.period_frames, m->info.rate_hz, POLICY_LATENCY_AUTO, &policy) < 0;
+	bool bad = m->n_devices > 0 &&
+		   policy_make(m->info.period_frames, m->info.rate_hz, POLICY_LATENCY_AUTO, &policy) < 0;
 
 	if (bad && (!m->said_unsupported || !m->info.varying)) {
 		backend_describe(m->backend, text, sizeof(text));
@@ -334,11 +358,29 @@ static void say_unsupported(struct manager *m)
 
 /* --- its life --- */
 
+static void all_format_changed(struct manager *m)
+{
+	for (unsigned i = 0; i < m->n_devices; i++) {
+		device_format_changed(m->devices[i]);
+	}
+	for (unsigned i = 0; i < m->n_netvsts; i++) {
+		netvst_format_changed(m->netvsts[i]);
+	}
+}
+
 static void format_changed(struct manager *m)
 {
 	say_unsupported(m);
-	for (unsigned i = 0; i < m->n_devices; i++) {
-		device_format_changed(m->devices[i]);
+	all_format_changed(m);
+}
+
+/* Before the first callback, and after the last. */
+static void set_running(struct manager *m, bool running)
+{
+	m->running = running;
+	engine_set_running(m->engine, running);
+	for (unsigned i = 0; i < m->n_netvsts; i++) {
+		netvst_set_running(m->netvsts[i], running);
 	}
 }
 
@@ -381,9 +423,7 @@ static void lost(struct manager *m)
 	m->connected = false;
 	m->said_waiting = true;
 	bus_manager_changed(m->bus);
-	for (unsigned i = 0; i < m->n_devices; i++) {
-		device_format_changed(m->devices[i]);
-	}
+	all_format_changed(m);
 }
 
 /* No callback runs any more. */
@@ -391,7 +431,7 @@ static void left(struct manager *m)
 {
 	bool other_kind = m->backend_conf != m->conf->backend;
 
-	engine_set_running(m->engine, false);
+	set_running(m, false);
 	engine_collect(m->engine);
 	if (m->stopping || other_kind) {
 		/* Of two, the one that was not joined may still wait for its server. */
@@ -424,7 +464,7 @@ static void state_changed(struct manager *m)
 		}
 		break;
 	case BACKEND_READY:
-		engine_set_running(m->engine, true);
+		set_running(m, true);
 		backend_run(m->backend);
 		break;
 	case BACKEND_JOINED:

@@ -1,6 +1,7 @@
 #include "daemon/source.h"
 
 #include "base/util.h"
+#include "proto/netvst-wavpack.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -65,6 +66,17 @@ static void check_abilities(const struct conf *conf, struct complaints *c)
 		complain(c, "%s:%d: backend: this ethlinkd was built without %s",
 			where->file ? where->file : "command line", MAX(where->line, 0),
 			lacking(conf->backend));
+	}
+	for (unsigned i = 0; i < conf->n_netvsts && !netvst_wavpack_supported(); i++) {
+		const struct conf_netvst *nv = &conf->netvsts[i];
+
+		if (nv->codec != NETVST_PCM) {
+			complain(c,
+				"%s:%d: codec: this ethlinkd was built without WavPack; write codec = pcm, "
+				"or build it with libwavpack",
+				nv->where_key[CONF_NETVST_CODEC].file,
+				nv->where_key[CONF_NETVST_CODEC].line);
+		}
 	}
 	for (unsigned i = 0; i < conf->n_devices; i++) {
 		const struct conf_device *d = &conf->devices[i];

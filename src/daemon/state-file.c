@@ -17,9 +17,12 @@
 #define CHECKSUM_BEGIN "# checksum "
 #define CHECKSUM_LINE_LEN (sizeof(CHECKSUM_BEGIN) - 1 + 16 + 1)
 #define DEVICE "device "
+#define NETVST "netvst "
 
 /* Between a value and what the configuration said when it was set. */
 #define CONFIGURED " (configuration: "
+
+_Static_assert(sizeof(DEVICE) == sizeof(NETVST), "names stand at one place");
 
 static const char *const phantom_names[LEVELS_PHANTOMS] = {"1-4", "5-8"};
 
@@ -90,7 +93,7 @@ int state_file_format(
 	if (!f) {
 		return -ENOMEM;
 	}
-	fputs("# What was set at run time on ETHlink boxes. A value here counts until \"ethlinkctl reset "
+	fputs("# What was set at run time on ETHlink boxes and NetVST plug-ins. A value here counts until \"ethlinkctl reset "
 	      "DEVICE\", "
 	      "or until\n"
 	      "# the configuration says something else than it did then, which stands behind the value.\n"
@@ -103,6 +106,10 @@ int state_file_format(
 	      "version = " FILE_VERSION "\n",
 		f);
 	for (unsigned i = 0; i < table->n; i++) {
+		if (table->entries[i].netvst) {
+			state_file_format_netvst(f, &table->entries[i]);
+			continue;
+		}
 		format_entry(f, &table->entries[i]);
 		format_volume(f, &table->entries[i].overrides);
 	}
@@ -125,7 +132,7 @@ int state_file_format(
 
 struct parser {
 	struct state_table *table;
-	struct state_entry *entry; /* NULL: not in a device's section */
+	struct state_entry *entry; /* NULL: neither in a device's section nor in a netvst one's */
 	char section[sizeof(DEVICE) + CONF_NAME_MAX];
 	bool has_version;
 	bool has_model;
@@ -286,7 +293,8 @@ static bool name_is_good(const char *name)
 static int begin_section(struct parser *p, const char *section)
 {
 	struct state_table *t = p->table;
-	const char *name = section + strlen(DEVICE);
+	const char *name = section + strlen(DEVICE); /* as long as NETVST */
+	bool netvst = strncmp(section, NETVST, strlen(NETVST)) == 0;
 
 	p->entry = NULL;
 	p->has_model = false;
@@ -297,7 +305,7 @@ static int begin_section(struct parser *p, const char *section)
 	if (strcmp(section, "settings") == 0) {
 		return 1;
 	}
-	if (strncmp(section, DEVICE, strlen(DEVICE)) != 0 || !name_is_good(name)) {
+	if ((strncmp(section, DEVICE, strlen(DEVICE)) != 0 && !netvst) || !name_is_good(name)) {
 		return bad(p, "an unknown section");
 	}
 	for (unsigned i = 0; i < t->n; i++) {
@@ -311,6 +319,7 @@ static int begin_section(struct parser *p, const char *section)
 	p->entry = &t->entries[t->n++];
 	memset(p->entry, 0, sizeof(*p->entry));
 	strcpy(p->entry->name, name);
+	p->entry->netvst = netvst;
 	return 1;
 }
 
@@ -354,6 +363,9 @@ static int take_key(struct parser *p, const char *section, const char *name, con
 	}
 	if (!p->entry || !p->has_version) {
 		return bad(p, "no version stands before it");
+	}
+	if (p->entry->netvst) {
+		return state_file_set_netvst(p->entry, name, value) ? 1 : bad(p, "a value that cannot be");
 	}
 	if (strcmp(name, "model") == 0) {
 		return take_model(p, value);

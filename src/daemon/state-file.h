@@ -18,10 +18,13 @@
 #define STATE_ENTRIES_MAX 256
 #define STATE_WHY_MAX 160
 
+/* Of a device, or of a [netvst] section: each has what is its own, and zeros elsewhere. */
 struct state_entry {
 	char name[CONF_NAME_MAX + 1];
+	bool netvst;
 	enum ethlink_model model;
-	struct overrides overrides; /* zeros where nothing is set */
+	struct overrides overrides;
+	struct strips strips;
 };
 
 /* What was set last stands last. */
@@ -36,6 +39,10 @@ int state_file_format(
 /* 0, or -EBADMSG and what is wrong with it, in words; then the table is empty. -ENOMEM. */
 int state_file_parse(const char *text, size_t len, struct state_table *ret_table, uint64_t *ret_checksum,
 	char ret_why[STATE_WHY_MAX]);
+
+/* state-file-netvst.c: the lines of such a section, and what one of them says; false: a value that cannot be. */
+void state_file_format_netvst(FILE *f, const struct state_entry *entry);
+bool state_file_set_netvst(struct state_entry *entry, const char *name, const char *value);
 
 /*
  * Reads the file in this folder. 0; -ENOENT: there is none; -EBADMSG: it cannot be used, ret_why says why; -ENOMEM,

@@ -64,6 +64,14 @@ static bool overrides_equal(const struct overrides *a, const struct overrides *b
 	       memcmp(a->volume, b->volume, sizeof(a->volume)) == 0;
 }
 
+static bool entries_equal(const struct state_entry *a, const struct state_entry *b)
+{
+	return a->netvst == b->netvst && a->model == b->model &&
+	       overrides_equal(&a->overrides, &b->overrides) &&
+	       memcmp(a->strips.gain_db, b->strips.gain_db, sizeof(a->strips.gain_db)) == 0 &&
+	       memcmp(a->strips.mute, b->strips.mute, sizeof(a->strips.mute)) == 0;
+}
+
 /* What is not set is of no meaning; zeros, so that two can be compared. */
 static void copy_set(const struct overrides *from, struct overrides *ret_to)
 {
@@ -114,7 +122,7 @@ static void take_out(struct state_table *t, unsigned i)
 static void append(struct state_table *t, const struct state_entry *entry)
 {
 	if (t->n == STATE_ENTRIES_MAX) {
-		log_notice("settings of more than %d devices; forgetting those of %s, which were set first",
+		log_notice("settings of more than %d devices and netvst sections; forgetting those of %s, which were set first",
 			STATE_ENTRIES_MAX, t->entries[0].name);
 		take_out(t, 0);
 	}
@@ -415,13 +423,42 @@ void state_free(struct state *s)
 	free(s);
 }
 
-void state_get(const struct state *state, const char *name, enum ethlink_model model,
-	struct overrides *ret_overrides)
+static const struct state_entry *get(const struct state *state, const char *name, bool netvst)
 {
 	unsigned i = state ? find(&state->table, name) : 0;
 
-	if (state && i < state->table.n && state->table.entries[i].model == model) {
-		*ret_overrides = state->table.entries[i].overrides;
+	return state && i < state->table.n && state->table.entries[i].netvst == netvst
+		       ? &state->table.entries[i]
+		       : NULL;
+}
+
+/* gone: nothing is set. */
+static void put(struct state *s, const struct state_entry *entry, bool gone)
+{
+	unsigned i = find(&s->table, entry->name);
+
+	if (i == s->table.n ? gone : entries_equal(&s->table.entries[i], entry)) {
+		return;
+	}
+	if (i < s->table.n) {
+		take_out(&s->table, i);
+	}
+	if (!gone) {
+		append(&s->table, entry);
+	}
+	s->changes++;
+	if (*s->path && !s->foreign && !armed(s)) {
+		arm(s, s->delay_ms);
+	}
+}
+
+void state_get(const struct state *state, const char *name, enum ethlink_model model,
+	struct overrides *ret_overrides)
+{
+	const struct state_entry *entry = get(state, name, false);
+
+	if (entry && entry->model == model) {
+		*ret_overrides = entry->overrides;
 	} else {
 		memset(ret_overrides, 0, sizeof(*ret_overrides));
 	}
@@ -430,31 +467,35 @@ void state_get(const struct state *state, const char *name, enum ethlink_model m
 void state_put(struct state *s, const char *name, enum ethlink_model model, const struct overrides *overrides)
 {
 	struct state_entry entry = {.model = model};
-	unsigned i;
-	bool gone;
 
 	if (!s || strlen(name) > CONF_NAME_MAX) {
 		return;
 	}
 	strcpy(entry.name, name);
 	copy_set(overrides, &entry.overrides);
-	gone = overrides_empty(&entry.overrides);
-	i = find(&s->table, name);
-	if (i == s->table.n ? gone
-			    : s->table.entries[i].model == model &&
-				      overrides_equal(&s->table.entries[i].overrides, &entry.overrides)) {
+	put(s, &entry, overrides_empty(&entry.overrides));
+}
+
+void state_get_strips(const struct state *state, const char *name, struct strips *ret_strips)
+{
+	const struct state_entry *entry = get(state, name, true);
+
+	if (entry) {
+		*ret_strips = entry->strips;
+	} else {
+		memset(ret_strips, 0, sizeof(*ret_strips));
+	}
+}
+
+void state_put_strips(struct state *s, const char *name, const struct strips *strips)
+{
+	struct state_entry entry = {.netvst = true, .strips = *strips};
+
+	if (!s || strlen(name) > CONF_NAME_MAX) {
 		return;
 	}
-	if (i < s->table.n) {
-		take_out(&s->table, i);
-	}
-	if (!gone) {
-		append(&s->table, &entry);
-	}
-	s->changes++;
-	if (*s->path && !s->foreign && !armed(s)) {
-		arm(s, s->delay_ms);
-	}
+	strcpy(entry.name, name);
+	put(s, &entry, strips_empty(strips));
 }
 
 void state_set_delay_ms(struct state *state, unsigned delay_ms)

@@ -28,6 +28,10 @@ void state_get(const struct state *state, const char *name, enum ethlink_model m
 void state_put(
 	struct state *state, const char *name, enum ethlink_model model, const struct overrides *overrides);
 
+/* The same of a [netvst] section. */
+void state_get_strips(const struct state *state, const char *name, struct strips *ret_strips);
+void state_put_strips(struct state *state, const char *name, const struct strips *strips);
+
 /* For tests: how long changes are gathered, and how long it takes until a write that failed is first tried again. */
 void state_set_delay_ms(struct state *state, unsigned delay_ms);
 /* For tests: how many changes have been made, and how many of them are known to be on the disk. */

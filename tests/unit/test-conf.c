@@ -15,90 +15,10 @@
 
 #include <cmocka.h>
 
+#include "conf-load.h"
+
 #define DAC "[device a]\nmodel=dac8\nserial=1\ninterface=eth0\n" /* four lines */
 #define ADC "[device a]\nmodel=adc8\nserial=1\ninterface=eth0\n"
-#define MANY 600
-
-struct messages {
-	char *text[MANY];
-	unsigned n;
-};
-
-static void collect(void *data, const char *text)
-{
-	struct messages *m = data;
-
-	assert_true(m->n < MANY);
-	m->text[m->n++] = strdup(text);
-}
-
-static void messages_free(struct messages *m)
-{
-	for (unsigned i = 0; i < m->n; i++) {
-		free(m->text[i]);
-	}
-	m->n = 0;
-}
-
-static void show(const struct messages *m)
-{
-	for (unsigned i = 0; i < m->n; i++) {
-		print_message("got: %s\n", m->text[i]);
-	}
-}
-
-static struct conf *load_ok_len(const char *text, size_t len)
-{
-	struct messages m = {0};
-	struct conf *conf = NULL;
-	int r = conf_load_text("t", text, len, collect, &m, &conf);
-
-	show(&m);
-	assert_int_equal(r, 0);
-	assert_int_equal(m.n, 0);
-	assert_non_null(conf);
-	return conf;
-}
-
-static struct conf *load_ok(const char *text)
-{
-	return load_ok_len(text, strlen(text));
-}
-
-/* Each of want, ended by NULL: how a message begins and, behind a |, what else it says. In this order. */
-static void check_messages(const struct messages *m, const char *const *want)
-{
-	unsigned n = 0;
-
-	for (; want[n]; n++) {
-		const char *bar = strchr(want[n], '|');
-		size_t len = bar ? (size_t)(bar - want[n]) : strlen(want[n]);
-
-		if (n >= m->n || strncmp(m->text[n], want[n], len) != 0 ||
-			(bar && !strstr(m->text[n] + len, bar + 1))) {
-			show(m);
-			fail_msg("message %u should be: %s", n, want[n]);
-		}
-		assert_null(strpbrk(m->text[n], "\n\r\t\x01"));
-	}
-	if (m->n != n) {
-		show(m);
-	}
-	assert_int_equal(m->n, n);
-}
-
-static void load_bad_len(const char *text, size_t len, const char *const *want)
-{
-	struct messages m = {0};
-	struct conf *conf = NULL;
-
-	assert_int_equal(conf_load_text("t", text, len, collect, &m, &conf), -EINVAL);
-	assert_null(conf);
-	check_messages(&m, want);
-	messages_free(&m);
-}
-
-#define load_bad(text, ...) load_bad_len(text, strlen(text), (const char *const[]){__VA_ARGS__, NULL})
 
 /* --- good values --- */
 
@@ -524,7 +444,7 @@ static void test_bad_sections(void **state)
 {
 	load_bad("x = 3\n[daemon]\n", "t:1: x: stands before the first section");
 	load_bad("[demon]\nfoo = bar\n[nix]\n",
-		"t:1: [demon]: unknown section; write [daemon] or [device NAME]",
+		"t:1: [demon]: unknown section; write [daemon], [device NAME] or [netvst NAME]",
 		"t:3: [nix]: unknown section");
 	load_bad("[]\n[Daemon]\n", "t:1: []: unknown section", "t:2: [Daemon]: unknown section");
 	load_bad("[daemon x]\nfade = x\n", "t:1: [daemon x]: [daemon] takes no name", "t:2: fade: 'x'");
@@ -543,8 +463,6 @@ static void test_bad_sections(void **state)
 		"t:2: [daemon]: a second section of this name; the first is in line 1", "t:3: fade: 'x'");
 	load_bad(DAC "[device a]\nmodel = x\n",
 		"t:5: [device a]: a second section of this name; the first is in line 1", "t:6: model: 'x'");
-	load_bad("\n\n[netvst reverb]\nrole = client\n",
-		"t:3: [netvst reverb]: this version of ethlinkd has no NetVST support");
 	load_bad("[device a]\x01\n", "t:1: [device a]: '?' behind the ]", "t:1: model: is missing",
 		"t:1: serial: is missing", "t:1: interface: is missing");
 }
@@ -625,17 +543,6 @@ static void test_all_are_told(void **state)
 }
 
 /* --- reading back --- */
-
-static char *print_to_string(const struct conf *conf, size_t *ret_len)
-{
-	char *text = NULL;
-	FILE *f = open_memstream(&text, ret_len);
-
-	assert_non_null(f);
-	conf_print(conf, f);
-	assert_int_equal(fclose(f), 0);
-	return text;
-}
 
 static void assert_strings_equal(char *const *a, char *const *b)
 {

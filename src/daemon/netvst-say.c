@@ -1,0 +1,128 @@
+#include "daemon/netvst-internal.h"
+
+#include <string.h>
+
+/* --- a client --- */
+
+static const char *kind_of(const struct netvst *nv)
+{
+	return nv->conf->synth ? "synthesizer" : "filter";
+}
+
+static void say_connected(struct netvst *nv, const struct netvst_client_status *now)
+{
+	netvst_log(nv, LOG_INFO, "connected to %s: dialect %s, %s, %s, blocks of %u frames", now->peer,
+		netvst_dialect_to_string(nv->conf->dialect), netvst_codec_to_string(nv->conf->codec), kind_of(nv),
+		nv->conf->block_frames);
+	nv->said_connected = true;
+	nv->said_error[0] = '\0';
+}
+
+static void say_lost(struct netvst *nv, const struct netvst_client_status *now)
+{
+	if (now->state == NETVST_CLIENT_PARKED || !nv->manager->connected) {
+		netvst_log(nv, LOG_DEBUG, "disconnected: the audio server does not run");
+	} else {
+		netvst_log(nv, LOG_WARNING,
+			"lost the NetVST server at %s port %u%s%s%s; silence until it is back, trying again",
+			nv->conf->host, nv->conf->port, *now->error ? " (" : "", now->error,
+			*now->error ? ")" : "");
+		snprintf(nv->said_error, sizeof(nv->said_error), "%s", now->error);
+	}
+	nv->said_connected = false;
+}
+
+static void say_failed(struct netvst *nv, const struct netvst_client_status *now)
+{
+	if (!*now->error || strcmp(nv->said_error, now->error) == 0) {
+		return;
+	}
+	netvst_log(nv, LOG_WARNING,
+		"no NetVST server answers at %s port %u (%s); start one there, or correct host or port; "
+		"trying "
+		"again",
+		nv->conf->host, nv->conf->port, now->error);
+	snprintf(nv->said_error, sizeof(nv->said_error), "%s", now->error);
+}
+
+void netvst_say_client(struct netvst *nv, const struct netvst_client_status *now)
+{
+	const struct netvst_client_status *old = &nv->client_status;
+	bool connected = now->state == NETVST_CLIENT_CONNECTED;
+
+	if (nv->said_connected && (!connected || now->connects != old->connects)) {
+		say_lost(nv, now);
+	}
+	if (connected && !nv->said_connected) {
+		say_connected(nv, now);
+	} else if (!connected && now->state != NETVST_CLIENT_PARKED) {
+		say_failed(nv, now);
+	}
+}
+
+/* --- a server --- */
+
+static void say_listening(struct netvst *nv, const struct netvst_server_status *now)
+{
+	if (now->listening && !nv->server_status.listening) {
+		netvst_log(nv, LOG_INFO, "waiting for DAWs at %s port %u: dialect %s, %u slot%s",
+			nv->conf->host, now->port, netvst_dialect_to_string(nv->conf->dialect),
+			nv->conf->slots, nv->conf->slots == 1 ? "" : "s");
+		nv->said_error[0] = '\0';
+	} else if (!now->listening && *now->error && strcmp(nv->said_error, now->error) != 0) {
+		netvst_log(nv, LOG_WARNING,
+			"cannot listen at %s port %u (%s); is it an address of this computer, and does no "
+			"other "
+			"program use the port? Trying again",
+			nv->conf->host, nv->conf->port, now->error);
+		snprintf(nv->said_error, sizeof(nv->said_error), "%s", now->error);
+	}
+}
+
+static void say_slot(struct netvst *nv, unsigned i, const struct netvst_slot_status *old,
+	const struct netvst_slot_status *now)
+{
+	bool other = now->connects != old->connects;
+
+	if (old->connected && (!now->connected || other)) {
+		netvst_log(nv, LOG_INFO, "the DAW at %s has left slot %u", old->peer, i + 1);
+	}
+	if (now->connected && (!old->connected || other)) {
+		netvst_log(nv, LOG_INFO, "a DAW at %s has taken slot %u (ports %s/…)", now->peer, i + 1,
+			nv->parts[i].name);
+	}
+}
+
+static void say_refused(struct netvst *nv, const struct netvst_server_status *now)
+{
+	const struct netvst_server_status *old = &nv->server_status;
+
+	if (now->refused_address != old->refused_address) {
+		netvst_log(nv, LOG_WARNING,
+			"refused %llu connection%s of who is not allowed%s%s%s; allow = in the configuration "
+			"says who "
+			"is",
+			(unsigned long long)(now->refused_address - old->refused_address),
+			now->refused_address - old->refused_address == 1 ? "" : "s", *now->error ? " (" : "",
+			now->error, *now->error ? ")" : "");
+	}
+	if (now->refused_full != old->refused_full) {
+		netvst_log(nv, LOG_NOTICE, "a DAW was turned away: %s taken; slots = makes more",
+			nv->conf->slots == 1 ? "the only slot is" : "all slots are");
+	}
+	if (now->bad_peers != old->bad_peers || now->timeouts != old->timeouts) {
+		netvst_log(nv, LOG_NOTICE,
+			"closed a connection%s%s; does the other side speak dialect %s, %s?",
+			*now->error ? ": " : "", now->error, netvst_dialect_to_string(nv->conf->dialect),
+			kind_of(nv));
+	}
+}
+
+void netvst_say_server(struct netvst *nv, const struct netvst_server_status *now)
+{
+	say_listening(nv, now);
+	for (unsigned i = 0; i < nv->n_parts; i++) {
+		say_slot(nv, i, &nv->server_status.slots[i], &now->slots[i]);
+	}
+	say_refused(nv, now);
+}

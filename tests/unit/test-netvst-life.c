@@ -1,0 +1,560 @@
+/*
+ * A [netvst] section's life: from the configuration over ports and connection to a latency, through reloads, and to its end.
+ * The graph is the null backend, whose cycles the test makes in real time; the sockets are real, on 127.0.0.1.
+ */
+#include "daemon/netvst-internal.h"
+
+#include "base/util.h"
+#include "daemon/conf-internal.h"
+#include "daemon/state.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define RATE 48000
+#define PERIOD 256
+#define PATIENCE_NS (10 * NSEC_PER_SEC)
+#define SECTIONS 2
+
+struct world {
+	struct manager m;
+	int64_t cycle_ns; /* when the next one is due */
+	uint16_t port;
+	/* What a slot receives is what it replies with. */
+	float loop[NETVST_SLOTS_MAX][AUDIO_INSERT_CHANNELS][PERIOD];
+	float send[AUDIO_INSERT_CHANNELS][PERIOD];
+	float back[AUDIO_INSERT_CHANNELS][PERIOD];
+};
+
+/* --- a graph that turns --- */
+
+static void process_rt(void *data, const struct audio_cycle *cycle)
+{
+}
+
+/* A port that is free, and stays so for a moment as nobody else makes any here. */
+static uint16_t free_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+static struct conf *load(const struct world *w, const char *client, const char *server)
+{
+	struct conf *conf = NULL;
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		"[netvst fx]\nrole=client\nhost=127.0.0.1\nport=%u\n%s\n"
+		"[netvst daw]\nrole=server\nport=%u\n%s\n",
+		w->port, client, w->port, server);
+	assert_int_equal(conf_load_text("t", text, strlen(text), NULL, NULL, &conf), 0);
+	return conf;
+}
+
+static void take_info(struct world *w)
+{
+	backend_get_info(w->m.backend, &w->m.info);
+}
+
+static struct netvst *section(struct world *w, unsigned i)
+{
+	return w->m.netvsts[i];
+}
+
+static void set_buffers(struct world *w)
+{
+	float *const back[] = {w->back[0], w->back[1]};
+	const float *const send[] = {w->send[0], w->send[1]};
+	struct netvst *client = section(w, 0), *server = section(w, 1);
+
+	if (client->phase < NETVST_DYING) {
+		backend_null_set_insert_buffers(client->parts[0].group, send, back);
+	}
+	for (unsigned i = 0; server && server->phase < NETVST_DYING && i < server->n_parts; i++) {
+		float *const out[] = {w->loop[i][0], w->loop[i][1]};
+		const float *const in[] = {w->loop[i][0], w->loop[i][1]};
+
+		backend_null_set_insert_buffers(server->parts[i].group, in, out);
+	}
+}
+
+static void sleep_until(int64_t ns)
+{
+	const struct timespec ts = {.tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR) {
+	}
+}
+
+/* One cycle, and what the daemon does between two. */
+static void turn(struct world *w)
+{
+	sleep_until(w->cycle_ns);
+	set_buffers(w);
+	backend_null_cycle(w->m.backend, now_ns());
+	w->cycle_ns += (int64_t)PERIOD * NSEC_PER_SEC / RATE;
+	for (unsigned i = 0; i < w->m.n_netvsts; i++) {
+		netvst_update(section(w, i), now_ns());
+	}
+}
+
+static void dump(struct world *w)
+{
+	for (unsigned i = 0; i < w->m.n_netvsts; i++) {
+		struct netvst *nv = section(w, i);
+		const struct insert_report *r = insert_get_report(nv->parts[0].insert);
+		print_message("%s cycles %lu frames %lu late %lu ep %lu over %lu res %lu corr %lu fill %u lat %u playing %u sent %lu recv %lu skipped %lu connects %lu late_replies %lu blocks %lu loop %g back %g send %g\n", nv->conf->name, r->cycles, r->frames, r->late_blocks, r->late_episodes, r->overruns, r->resyncs, r->corrections, r->fill_frames, r->latency_frames, r->playing, nv->client_status.blocks_sent, nv->client_status.blocks_received, nv->client_status.blocks_skipped, nv->client_status.connects, nv->server_status.slots[0].late_replies, nv->server_status.slots[0].blocks, w->loop[0][0][0], w->back[0][0], w->send[0][0]);
+	}
+}
+#define turn_until(w, condition)                                                                             \
+	do {                                                                                                 \
+		int64_t until_ns = now_ns() + PATIENCE_NS;                                                   \
+		while (!(condition)) {                                                                       \
+			if (now_ns() > until_ns) {                                                           \
+				dump(w); \
+				fail_msg("in vain: %s", #condition);                                         \
+			}                                                                                    \
+			turn(w);                                                                             \
+		}                                                                                            \
+	} while (0)
+
+static void join(struct world *w, bool on)
+{
+	if (!on) {
+		w->m.connected = false;
+		backend_stop(w->m.backend);
+	} else {
+		backend_start(w->m.backend);
+	}
+	w->m.running = on;
+	for (unsigned i = 0; i < w->m.n_netvsts; i++) {
+		netvst_set_running(section(w, i), on);
+	}
+	if (on) {
+		backend_run(w->m.backend);
+		w->m.connected = true;
+	}
+	take_info(w);
+	for (unsigned i = 0; i < w->m.n_netvsts; i++) {
+		netvst_format_changed(section(w, i));
+	}
+	w->cycle_ns = now_ns();
+}
+
+/* Of the sections of this configuration, the first n. */
+static struct world *world_new_n(const char *client, const char *server, unsigned n)
+{
+	const struct backend_callbacks callbacks = {.process_rt = process_rt, .insert_rt = insert_process_rt};
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->port = free_port();
+	w->m.conf = load(w, client, server);
+	assert_int_equal(backend_null_new(RATE, PERIOD, &callbacks, &w->m.backend), 0);
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(
+			netvst_new(&w->m, w->m.conf, &w->m.conf->netvsts[i], &w->m.netvsts[i]), 0);
+		w->m.n_netvsts++;
+	}
+	join(w, true);
+	return w;
+}
+
+static struct world *world_new(const char *client, const char *server)
+{
+	return world_new_n(client, server, SECTIONS);
+}
+
+static void world_free(struct world *w)
+{
+	join(w, false);
+	while (w->m.n_netvsts > 0) {
+		netvst_free(w->m.netvsts[--w->m.n_netvsts]);
+	}
+	for (unsigned i = 0; i < MANAGER_ROLES; i++) {
+		netvst_io_free(w->m.ios[i]);
+	}
+	backend_free(w->m.backend);
+	conf_unref(w->m.conf);
+	free(w);
+}
+
+static void reload(struct world *w, const char *client, const char *server)
+{
+	struct conf *conf = load(w, client, server);
+
+	for (unsigned i = 0; i < w->m.n_netvsts; i++) {
+		netvst_configure(section(w, i), conf, &conf->netvsts[i]);
+	}
+	conf_unref(w->m.conf);
+	w->m.conf = conf;
+}
+
+/* Of what the client gets back. */
+static float peak(struct world *w)
+{
+	float max = 0;
+
+	for (unsigned i = 0; i < PERIOD; i++) {
+		max = fmaxf(max, fabsf(w->back[0][i]));
+	}
+	return max;
+}
+
+static void play(struct world *w, float level)
+{
+	for (unsigned i = 0; i < PERIOD; i++) {
+		w->send[0][i] = w->send[1][i] = level;
+	}
+}
+
+/* --- the tests --- */
+
+static void test_life(void **state)
+{
+	struct world *w = world_new("block=64\n", "slots=1\n");
+	struct netvst *client = section(w, 0), *server = section(w, 1);
+
+	assert_string_equal(client->parts[0].name, "fx");
+	assert_string_equal(server->parts[0].name, "daw-1");
+	turn_until(w, server->state == NETVST_LISTENING);
+	turn_until(w, client->state == NETVST_MEASURING);
+	assert_int_equal(client->policy.frames, 0);
+	turn_until(w, client->state == NETVST_ONLINE);
+	assert_true(client->policy.frames >= insert_latency_frames(64, PERIOD, 1));
+	assert_int_equal(client->parts[0].latency_frames, client->policy.frames);
+	assert_true(client->policy.trip_ns > 0);
+	assert_true(server->server_status.slots[0].connected);
+	assert_int_equal(server->server_status.slots[0].block_frames, 64);
+	/* 2 ms wait, the block comes at once, and one cycle takes a period. */
+	assert_int_equal(server->policy.frames, 96);
+	turn_until(w, server->parts[0].latency_frames == 64 + 96 + PERIOD);
+	/* All the way there and back. */
+	play(w, 0.5f);
+	turn_until(w, peak(w) == 0.5f);
+	world_free(w);
+}
+
+static void test_gains(void **state)
+{
+	struct world *w = world_new("block=64\nlatency=2000\n", "slots=1\n");
+	struct netvst *client = section(w, 0);
+
+	/* One that is given is in force at once. */
+	assert_int_equal(client->policy.frames, 2000);
+	turn_until(w, client->state == NETVST_ONLINE);
+	play(w, 0.25f);
+	turn_until(w, peak(w) == 0.25f);
+	assert_int_equal(netvst_set_gain(client, 1, 12), 0);
+	turn_until(w, fabsf(peak(w) - 0.25f * powf(10, 0.6f)) < 1e-4f);
+	assert_int_equal(netvst_set_gain(client, 2, -12), 0);
+	turn_until(w, fabsf(peak(w) - 0.25f) < 1e-4f);
+	assert_int_equal(netvst_set_mute(client, 2, true), 0);
+	turn_until(w, peak(w) == 0);
+	netvst_reset(client);
+	turn_until(w, peak(w) == 0.25f);
+	assert_int_equal(netvst_set_gain(client, 3, 0), -ECHRNG);
+	assert_int_equal(netvst_set_mute(client, 3, true), -ECHRNG);
+	assert_int_equal(netvst_set_gain(client, 0, 13), -ERANGE);
+	assert_int_equal(netvst_set_gain(client, 0, -57), -ERANGE);
+	assert_int_equal(netvst_set_gain(client, 0, 0.5), -ERANGE);
+	assert_int_equal(netvst_set_gain(client, 0, (double)NAN), -ERANGE);
+	assert_true(strips_empty(&client->strips));
+	world_free(w);
+}
+
+static void test_parameters(void **state)
+{
+	struct world *w = world_new("dialect=audiokit\nlatency=1000\nblock=64\n", "dialect=audiokit\n");
+	struct netvst *client = section(w, 0);
+
+	assert_int_equal(netvst_set_param(client, 1, 2, 0.5), -ENOTCONN);
+	turn_until(w, client->state == NETVST_ONLINE);
+	assert_int_equal(netvst_set_param(client, 1, 2, 0.5), 0);
+	turn_until(w, client->client_status.params_sent == 1);
+	assert_int_equal(netvst_set_param(client, 65536, 0, 0), -ERANGE);
+	assert_int_equal(netvst_set_param(client, 0, 65536, 0), -ERANGE);
+	assert_int_equal(netvst_set_param(client, 0, 0, (double)NAN), -EDOM);
+	assert_int_equal(netvst_set_param(client, 0, 0, 1e300), -EDOM);
+	assert_int_equal(netvst_set_param(section(w, 1), 0, 0, 0), -EOPNOTSUPP);
+	world_free(w);
+	w = world_new("", "");
+	assert_int_equal(netvst_set_param(section(w, 0), 0, 0, 0), -EOPNOTSUPP);
+	world_free(w);
+}
+
+/* What can be changed while it plays, and a configuration that says the same as before. */
+static void test_reload_in_place(void **state)
+{
+	struct world *w = world_new("block=64\nlatency=1000\n", "slots=1\n");
+	struct netvst *client = section(w, 0), *server = section(w, 1);
+	const struct insert *insert = client->parts[0].insert;
+
+	turn_until(w, client->state == NETVST_ONLINE);
+	play(w, 0.5f);
+	turn_until(w, peak(w) == 0.5f);
+	reload(w, "block=64\nlatency=1000\n", "slots=1\n");
+	for (unsigned i = 0; i < 20; i++) {
+		turn(w);
+		assert_true(peak(w) == 0.5f);
+		assert_int_equal(client->phase, NETVST_WORKING);
+	}
+	reload(w, "block=64\nlatency=1500\nconnect=a:1\ndescription=Hall\n", "slots=1\nlatency=480\n");
+	assert_int_equal(client->policy.frames, 1500);
+	assert_int_equal(server->policy.frames, 480);
+	turn_until(w, peak(w) == 0.5f);
+	assert_true(client->parts[0].insert == insert);
+	assert_int_equal(client->client_status.connects, 1);
+	/* Less than blocks and periods allow. */
+	reload(w, "block=64\nlatency=10\n", "slots=1\n");
+	assert_int_equal(client->policy.frames, insert_latency_frames(64, PERIOD, 1));
+	world_free(w);
+}
+
+/* Another connection behind the same ports. */
+static void test_reload_connection(void **state)
+{
+	struct world *w = world_new("block=64\nlatency=1000\n", "slots=1\n");
+	struct netvst *client = section(w, 0), *server = section(w, 1);
+	const struct insert *insert = client->parts[0].insert;
+
+	turn_until(w, client->state == NETVST_ONLINE);
+	play(w, 0.5f);
+	turn_until(w, peak(w) == 0.5f);
+	/* Not before it is silent, and with the new one it is loud again. */
+	reload(w, "block=64\nlatency=1000\ndialect=audiokit\n", "slots=1\ndialect=audiokit\n");
+	assert_non_null(client->next);
+	turn_until(w, peak(w) == 0);
+	turn_until(w, !client->next && !server->next);
+	turn_until(w, client->state == NETVST_ONLINE && peak(w) == 0.5f);
+	assert_true(client->parts[0].insert == insert);
+	assert_int_equal(client->conf->dialect, NETVST_AUDIOKIT);
+	/* Who may connect is another question: a new server answers it. */
+	reload(w, "block=64\nlatency=1000\ndialect=audiokit\n", "slots=1\ndialect=audiokit\nallow=10.0.0.0/8\n");
+	turn_until(w, server->server_status.refused_address > 0);
+	turn_until(w, client->state == NETVST_CONNECTING);
+	world_free(w);
+}
+
+/* Other ports. */
+static void test_reload_ports(void **state)
+{
+	struct world *w = world_new("block=64\n", "slots=1\n");
+	struct netvst *client = section(w, 0), *server = section(w, 1);
+
+	turn_until(w, client->state == NETVST_ONLINE);
+	play(w, 0.5f);
+	turn_until(w, peak(w) == 0.5f);
+	reload(w, "block=512\n", "slots=3\n");
+	turn_until(w, client->phase == NETVST_DYING);
+	turn_until(w, client->phase == NETVST_WORKING && server->phase == NETVST_WORKING);
+	assert_int_equal(server->n_parts, 3);
+	assert_string_equal(server->parts[2].name, "daw-3");
+	assert_int_equal(client->parts[0].pipe->block, 512);
+	assert_int_equal(client->policy.frames, 0);
+	turn_until(w, client->state == NETVST_ONLINE);
+	assert_true(client->policy.frames >= insert_latency_frames(512, PERIOD, 1));
+	turn_until(w, peak(w) == 0.5f);
+	world_free(w);
+}
+
+static void test_leaving(void **state)
+{
+	struct world *w = world_new("block=64\nlatency=1000\n", "slots=2\n");
+	struct netvst *client = section(w, 0), *server = section(w, 1);
+
+	turn_until(w, client->state == NETVST_ONLINE);
+	server->leaving = true;
+	turn_until(w, netvst_is_gone(server));
+	assert_int_equal(server->n_parts, 0);
+	assert_null(server->server);
+	turn_until(w, client->state == NETVST_CONNECTING);
+	/* It is configured again before anybody has swept it up. */
+	reload(w, "block=64\nlatency=1000\n", "slots=2\n");
+	turn_until(w, client->state == NETVST_ONLINE);
+	/* And one leaves without any cycle. */
+	client->leaving = true;
+	join(w, false);
+	for (unsigned i = 0; i < 10; i++) {
+		netvst_update(client, now_ns());
+	}
+	assert_true(netvst_is_gone(client));
+	world_free(w);
+}
+
+/* The audio server goes and comes: the latency stays as it was measured. */
+static void test_server_gone(void **state)
+{
+	struct world *w = world_new("block=64\n", "slots=1\n");
+	struct netvst *client = section(w, 0);
+	uint32_t frames;
+
+	turn_until(w, client->state == NETVST_ONLINE);
+	frames = client->policy.frames;
+	join(w, false);
+	netvst_update(client, now_ns());
+	assert_int_equal(client->state, NETVST_STOPPED);
+	assert_true(netvst_is_silent(client));
+	join(w, true);
+	turn_until(w, client->state == NETVST_ONLINE);
+	assert_int_equal(client->policy.frames, frames);
+	play(w, 0.5f);
+	turn_until(w, peak(w) == 0.5f);
+	/* Fading out before it is left, and back if it is not. */
+	w->m.rejoin = true;
+	turn_until(w, netvst_is_silent(client));
+	assert_true(peak(w) == 0);
+	w->m.rejoin = false;
+	turn_until(w, peak(w) == 0.5f);
+	world_free(w);
+}
+
+/* --- how the latency follows what happens --- */
+
+/* Blocks came too late n times more. */
+static void be_late(struct netvst *nv, uint64_t n)
+{
+	struct insert_report *report = (struct insert_report *)(uintptr_t)insert_get_report(nv->parts[0].insert);
+
+	atomic_fetch_add(&report->late_episodes, n);
+}
+
+static struct world *policy_world(const char *client)
+{
+	/* Nobody answers there, so nothing happens but what the test says. */
+	struct world *w = world_new_n(client, "", 1);
+	struct netvst *nv = section(w, 0);
+
+	nv->client_status = (struct netvst_client_status){.state = NETVST_CLIENT_CONNECTED,
+		.connects = 1,
+		.connected_ns = NSEC_PER_SEC,
+		.round_trips = 1000,
+		.rtt_p90_ns = 3 * NSEC_PER_MSEC};
+	nv->policy.connects = 1;
+	return w;
+}
+
+static void test_measuring(void **state)
+{
+	struct world *w = policy_world("block=64\n");
+	struct netvst *nv = section(w, 0);
+
+	netvst_policy_watch(nv, NSEC_PER_SEC + 499 * NSEC_PER_MSEC);
+	assert_int_equal(nv->policy.frames, 0);
+	nv->client_status.round_trips = 1;
+	netvst_policy_watch(nv, NSEC_PER_SEC + 501 * NSEC_PER_MSEC);
+	assert_int_equal(nv->policy.frames, 0);
+	nv->client_status.round_trips = 2;
+	netvst_policy_watch(nv, NSEC_PER_SEC + 502 * NSEC_PER_MSEC);
+	assert_int_equal(
+		nv->policy.frames, insert_latency_auto(64, PERIOD, RATE, 3 * NSEC_PER_MSEC));
+	/* Another period: another latency, by the same measurement. */
+	w->m.info.period_frames = 1024;
+	netvst_format_changed(nv);
+	assert_int_equal(nv->policy.frames, insert_latency_auto(64, 1024, RATE, 3 * NSEC_PER_MSEC));
+	/* A longer way than there is room for. */
+	nv->policy.trip_ns = 10 * NSEC_PER_SEC;
+	netvst_format_changed(nv);
+	assert_int_equal(nv->policy.frames, CONF_NETVST_LATENCY_MAX);
+	world_free(w);
+}
+
+static void test_raising(void **state)
+{
+	struct world *w = policy_world("block=64\n");
+	struct netvst *nv = section(w, 0);
+	int64_t now = 10 * NSEC_PER_SEC;
+	uint32_t frames;
+
+	netvst_policy_watch(nv, now);
+	frames = nv->policy.frames;
+	assert_true(frames > 0);
+	/* Three times at once, and the fourth too late for them. */
+	be_late(nv, 3);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	be_late(nv, 1);
+	netvst_policy_watch(nv, now += 11 * NSEC_PER_SEC);
+	assert_int_equal(nv->policy.frames, frames);
+	/* With these it is four within ten seconds. */
+	be_late(nv, 1);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	be_late(nv, 2);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	assert_int_equal(nv->policy.frames, frames + PERIOD);
+	assert_int_equal(nv->parts[0].latency_frames, frames + PERIOD);
+	/* What stood still is not helped by that, nor is a new connection, nor a graph that was late itself. */
+	nv->client_status.blocks_skipped++;
+	be_late(nv, 4);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	nv->client_status.connects++;
+	be_late(nv, 4);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	w->m.info.xruns++;
+	be_late(nv, 4);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	nv->client_status.state = NETVST_CLIENT_WAITING;
+	be_late(nv, 4);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	nv->client_status.state = NETVST_CLIENT_CONNECTED;
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	assert_int_equal(nv->policy.frames, frames + PERIOD);
+	be_late(nv, 9);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	assert_int_equal(nv->policy.frames, frames + 2 * PERIOD);
+	world_free(w);
+}
+
+/* A latency that was given stays what it is. */
+static void test_fixed(void **state)
+{
+	struct world *w = policy_world("block=64\nlatency=777\n");
+	struct netvst *nv = section(w, 0);
+
+	be_late(nv, 100);
+	netvst_policy_watch(nv, 10 * NSEC_PER_SEC);
+	assert_int_equal(nv->policy.frames, 777);
+	assert_true(nv->policy.said_late_ns > 0);
+	world_free(w);
+}
+
+static void log_nothing(const struct log_entry *entry)
+{
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_life),
+		cmocka_unit_test(test_gains),
+		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_reload_in_place),
+		cmocka_unit_test(test_reload_connection),
+		cmocka_unit_test(test_reload_ports),
+		cmocka_unit_test(test_leaving),
+		cmocka_unit_test(test_server_gone),
+		cmocka_unit_test(test_measuring),
+		cmocka_unit_test(test_raising),
+		cmocka_unit_test(test_fixed),
+	};
+
+	log_set_sink(log_nothing);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
