@@ -10,6 +10,7 @@ NM = nm
 
 EXTRA_DIST += \
 	tests/unit/bus-server.h \
+	tests/unit/netvst-status.h \
 	tests/unit/conf-load.h \
 	tests/unit/check-includes.sh \
 	tests/unit/check-rt-symbols.sh \
@@ -22,12 +23,14 @@ unit_tests = \
 	tests/unit/test-conf \
 	tests/unit/test-ctl-levels \
 	tests/unit/test-ctl-meters \
+	tests/unit/test-ctl-netvst \
 	tests/unit/test-ctl-status \
 	tests/unit/test-ctl-watch \
 	tests/unit/test-device \
 	tests/unit/test-doctor \
 	tests/unit/test-ethlink \
 	tests/unit/test-hist \
+	tests/unit/test-insert \
 	tests/unit/test-journal \
 	tests/unit/test-levels \
 	tests/unit/test-log \
@@ -97,6 +100,9 @@ tests_unit_test_netvst_server_LDADD = $(tests_unit_test_netvst_client_LDADD)
 tests_unit_test_hist_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_hist_LDADD = $(CMOCKA_LIBS)
 
+tests_unit_test_insert_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_insert_LDADD = libengine.a libnet.a $(CMOCKA_LIBS) -lm
+
 tests_unit_test_levels_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_levels_LDADD = libdaemon.a $(CMOCKA_LIBS)
 
@@ -104,10 +110,10 @@ tests_unit_test_scan_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_scan_LDADD = libctl.a libproto.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
 
 tests_unit_test_state_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
-tests_unit_test_state_LDADD = libdaemon.a libproto.a libbase.a $(SYSTEMD_LIBS) $(INIH_LIBS) $(CMOCKA_LIBS) -lpthread
+tests_unit_test_state_LDADD = libdaemon.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) $(INIH_LIBS) $(WAVPACK_LIBS) $(CMOCKA_LIBS) -lpthread
 
 tests_tools_state_storm_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
-tests_tools_state_storm_LDADD = libdaemon.a libproto.a libbase.a $(SYSTEMD_LIBS) $(INIH_LIBS) -lpthread
+tests_tools_state_storm_LDADD = libdaemon.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) $(INIH_LIBS) $(WAVPACK_LIBS) -lpthread
 
 tests_unit_test_log_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_log_LDADD = libbase.a $(CMOCKA_LIBS) -lpthread
@@ -129,6 +135,9 @@ tests_unit_test_conf_LDADD = libdaemon.a libnet.a libproto.a libbase.a $(INIH_LI
 
 tests_unit_test_netvst_conf_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
 tests_unit_test_netvst_conf_LDADD = $(tests_unit_test_conf_LDADD)
+
+tests_unit_test_ctl_netvst_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_ctl_netvst_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lpthread -lm
 
 tests_unit_test_ctl_levels_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_ctl_levels_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lpthread -lm
@@ -154,7 +163,8 @@ tests_unit_test_pw_node_LDADD = libbackend.a $(PIPEWIRE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_pw_rt_CFLAGS = $(TEST_CFLAGS) $(PIPEWIRE_CFLAGS)
 tests_unit_test_pw_rt_LDADD = libbackend.a $(CMOCKA_LIBS)
 
-sim_tests = tests/unit/test-emu-box tests/sim/test-engine tests/sim/test-varying
+sim_tests = tests/unit/test-emu-box tests/sim/test-engine tests/sim/test-insert-client \
+	tests/sim/test-insert-slot tests/sim/test-insert-slot-life tests/sim/test-varying
 check_PROGRAMS += $(sim_tests)
 TESTS += $(sim_tests)
 
@@ -167,6 +177,20 @@ tests_sim_test_engine_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_sim_test_engine_CFLAGS = $(TEST_CFLAGS)
 tests_sim_test_engine_LDADD = libengine.a libbackend.a libnet.a libemubox.a $(DSP_LIBS) libproto.a libbase.a \
 	$(JACK_LIBS) $(PIPEWIRE_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+
+tests_sim_test_insert_client_CFLAGS = $(TEST_CFLAGS)
+tests_sim_test_insert_client_LDADD = libengine.a libnet.a $(CMOCKA_LIBS) -lm
+
+tests_sim_test_insert_slot_SOURCES = tests/sim/slot-sim.c tests/sim/slot-sim.h tests/sim/test-insert-slot.c
+tests_sim_test_insert_slot_CPPFLAGS = $(tests_sim_test_engine_CPPFLAGS)
+tests_sim_test_insert_slot_CFLAGS = $(TEST_CFLAGS)
+tests_sim_test_insert_slot_LDADD = libengine.a libnet.a $(CMOCKA_LIBS) -lm
+
+tests_sim_test_insert_slot_life_SOURCES = tests/sim/slot-sim.c tests/sim/slot-sim.h \
+	tests/sim/test-insert-slot-life.c
+tests_sim_test_insert_slot_life_CPPFLAGS = $(tests_sim_test_engine_CPPFLAGS)
+tests_sim_test_insert_slot_life_CFLAGS = $(TEST_CFLAGS)
+tests_sim_test_insert_slot_life_LDADD = $(tests_sim_test_insert_slot_LDADD)
 
 tests_sim_test_varying_SOURCES = tests/sim/signals.c tests/sim/signals.h tests/sim/sim.c tests/sim/sim.h \
 	tests/sim/test-varying.c

@@ -54,7 +54,7 @@ struct backend_callbacks {
 	void (*insert_rt)(void *data, const struct audio_cycle *cycle, struct audio_insert *insert);
 };
 
-/* What an insert has instead of a device's ports: NAME/send_1, … */
+/* What an insert has instead of a device's ports: NAME/send_1, …; here without NAME/. */
 struct backend_insert_ports {
 	const char *in[AUDIO_INSERT_CHANNELS];	/* graph to insert; NULL: no such port */
 	const char *out[AUDIO_INSERT_CHANNELS]; /* insert to graph */

@@ -1,5 +1,7 @@
 #include "ctl/client.h"
 
+#include "ctl/status.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +109,31 @@ int client_print_devices(
 	return n;
 }
 
+int client_print_netvst(
+	struct client *client, const char *separator, FILE *f, char ret_error[CLIENT_ERROR_MAX])
+{
+	sd_bus_message *reply = NULL;
+	struct status status;
+	int n, r;
+
+	r = client_call(client, "GetStatus", &reply, ret_error);
+	if (r < 0) {
+		return r;
+	}
+	r = status_read(reply, &status);
+	sd_bus_message_unref(reply);
+	if (r < 0) {
+		client_explain_unreadable(-r, ret_error);
+		return r;
+	}
+	for (unsigned i = 0; i < status.n_netvst; i++) {
+		fprintf(f, "%s%s", i > 0 ? separator : "", prop_string(&status.netvst[i], "name", "?"));
+	}
+	n = (int)status.n_netvst;
+	status_fini(&status);
+	return n;
+}
+
 void client_explain_no_device(const char *device, const char *names, char ret_error[CLIENT_ERROR_MAX])
 {
 	if (*names) {
@@ -118,31 +145,58 @@ void client_explain_no_device(const char *device, const char *names, char ret_er
 	}
 }
 
+void client_explain_no_netvst(const char *netvst, const char *names, char ret_error[CLIENT_ERROR_MAX])
+{
+	if (*names) {
+		snprintf(ret_error, CLIENT_ERROR_MAX, "there is no NetVST section '%s'; there is: %s", netvst,
+			names);
+	} else {
+		snprintf(ret_error, CLIENT_ERROR_MAX,
+			"there is no NetVST section '%s', nor any other: add [netvst %s] to ethlinkd.conf",
+			netvst, netvst);
+	}
+}
+
+/* What can be called by its name. */
+struct kind {
+	const char *folder;
+	const char *interface;
+	int (*print_names)(
+		struct client *client, const char *separator, FILE *f, char ret_error[CLIENT_ERROR_MAX]);
+	void (*explain)(const char *name, const char *names, char ret_error[CLIENT_ERROR_MAX]);
+};
+
+static const struct kind box = {
+	CLIENT_DEVICES, CLIENT_DEVICE, client_print_devices, client_explain_no_device};
+static const struct kind section = {
+	CLIENT_NETVSTS, CLIENT_NETVST, client_print_netvst, client_explain_no_netvst};
+
 /* Or why the daemon does not tell which there are. */
-static void explain_unknown(struct client *client, const char *device, char ret_error[CLIENT_ERROR_MAX])
+static void explain_unknown(
+	struct client *client, const struct kind *kind, const char *name, char ret_error[CLIENT_ERROR_MAX])
 {
 	char *names = NULL;
 	size_t len;
 	FILE *f = open_memstream(&names, &len);
-	int n = f ? client_print_devices(client, ", ", f, ret_error) : -ENOMEM;
+	int n = f ? kind->print_names(client, ", ", f, ret_error) : -ENOMEM;
 
 	if (!f || fclose(f) != 0) {
-		snprintf(ret_error, CLIENT_ERROR_MAX, "there is no box '%s'", device);
+		snprintf(ret_error, CLIENT_ERROR_MAX, "there is no '%s'", name);
 	} else if (n >= 0) {
-		client_explain_no_device(device, names, ret_error);
+		kind->explain(name, names, ret_error);
 	}
 	free(names);
 }
 
 /* The message is sent and ended in any case. */
-static int send_call(struct client *client, const char *device, const char *method, sd_bus_message *call,
-	sd_bus_message **ret_reply, char ret_error[CLIENT_ERROR_MAX])
+static int send_call(struct client *client, const struct kind *kind, const char *name, const char *method,
+	sd_bus_message *call, sd_bus_message **ret_reply, char ret_error[CLIENT_ERROR_MAX])
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	int r = sd_bus_call(client->bus, call, client->timeout_ms * 1000ULL, &error, ret_reply);
 
 	if (r < 0 && is_one_of(&error, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD)) {
-		explain_unknown(client, device, ret_error);
+		explain_unknown(client, kind, name, ret_error);
 	} else if (r < 0) {
 		client_explain(client, &error, -r, method, ret_error);
 	}
@@ -151,11 +205,11 @@ static int send_call(struct client *client, const char *device, const char *meth
 	return r < 0 ? r : 0;
 }
 
-int client_new_device_call(struct client *client, const char *device, const char *interface,
+static int new_call(struct client *client, const struct kind *kind, const char *name, const char *interface,
 	const char *method, sd_bus_message **ret_call)
 {
 	char *path = NULL;
-	int r = sd_bus_path_encode(CLIENT_DEVICES, device, &path);
+	int r = sd_bus_path_encode(kind->folder, name, &path);
 
 	if (r < 0) {
 		return r;
@@ -166,25 +220,58 @@ int client_new_device_call(struct client *client, const char *device, const char
 	return r;
 }
 
-int client_call_device(struct client *client, const char *device, const char *method,
-	char ret_error[CLIENT_ERROR_MAX], const char *types, ...)
+int client_new_device_call(struct client *client, const char *device, const char *interface,
+	const char *method, sd_bus_message **ret_call)
+{
+	return new_call(client, &box, device, interface, method, ret_call);
+}
+
+int client_new_netvst_call(struct client *client, const char *netvst, const char *interface,
+	const char *method, sd_bus_message **ret_call)
+{
+	return new_call(client, &section, netvst, interface, method, ret_call);
+}
+
+static int call_with(struct client *client, const struct kind *kind, const char *name, const char *method,
+	char ret_error[CLIENT_ERROR_MAX], const char *types, va_list ap)
 {
 	sd_bus_message *call = NULL;
-	va_list ap;
 	int r;
 
-	r = client_new_device_call(client, device, CLIENT_DEVICE, method, &call);
+	r = new_call(client, kind, name, kind->interface, method, &call);
 	if (r >= 0 && *types) {
-		va_start(ap, types);
 		r = sd_bus_message_appendv(call, types, ap);
-		va_end(ap);
 	}
 	if (r < 0) {
 		client_explain_bus(client, -r, ret_error);
 		sd_bus_message_unref(call);
 		return r;
 	}
-	return send_call(client, device, method, call, NULL, ret_error);
+	return send_call(client, kind, name, method, call, NULL, ret_error);
+}
+
+int client_call_device(struct client *client, const char *device, const char *method,
+	char ret_error[CLIENT_ERROR_MAX], const char *types, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, types);
+	r = call_with(client, &box, device, method, ret_error, types, ap);
+	va_end(ap);
+	return r;
+}
+
+int client_call_netvst(struct client *client, const char *netvst, const char *method,
+	char ret_error[CLIENT_ERROR_MAX], const char *types, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, types);
+	r = call_with(client, &section, netvst, method, ret_error, types, ap);
+	va_end(ap);
+	return r;
 }
 
 int client_get_device(struct client *client, const char *device, struct prop_list *ret_list,
@@ -200,7 +287,7 @@ int client_get_device(struct client *client, const char *device, struct prop_lis
 		sd_bus_message_unref(call);
 		return r;
 	}
-	r = send_call(client, device, "GetAll", call, &reply, ret_error);
+	r = send_call(client, &box, device, "GetAll", call, &reply, ret_error);
 	if (r < 0) {
 		return r;
 	}

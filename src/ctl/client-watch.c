@@ -1,6 +1,7 @@
 #include "ctl/client-watch.h"
 
 #include "base/util.h"
+#include "ctl/client-entries.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,16 +9,6 @@
 
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
-
-struct entry {
-	char *path;
-	struct client_device device;
-};
-
-struct list {
-	struct entry **entries;
-	unsigned n;
-};
 
 struct client_watch {
 	sd_event *event;
@@ -32,68 +23,13 @@ struct client_watch {
 	bool told_lost;
 	bool read_again; /* boxes came or went while they were read */
 	struct client_daemon daemon;
-	struct list list;
-	struct list fresh; /* is being read: those up to n_read are */
+	struct client_entries list;
+	struct client_entries fresh; /* is being read: those up to n_read are */
 	unsigned n_read;
+	struct client_entries sections; /* these are read all at once */
 	bool reading;
 	char error[CLIENT_ERROR_MAX];
 };
-
-static void entry_free(struct entry *entry)
-{
-	client_device_fini(&entry->device);
-	free(entry->path);
-	free(entry);
-}
-
-static void list_remove(struct list *list, unsigned i)
-{
-	entry_free(list->entries[i]);
-	list->n--;
-	memmove(&list->entries[i], &list->entries[i + 1], (list->n - i) * sizeof(struct entry *));
-}
-
-static void list_fini(struct list *list)
-{
-	for (unsigned i = 0; i < list->n; i++) {
-		entry_free(list->entries[i]);
-	}
-	free(list->entries);
-	*list = (struct list){0};
-}
-
-static struct entry *list_find(const struct list *list, const char *path)
-{
-	for (unsigned i = 0; i < list->n; i++) {
-		if (strcmp(list->entries[i]->path, path) == 0) {
-			return list->entries[i];
-		}
-	}
-	return NULL;
-}
-
-static int list_add(struct list *list, const char *path)
-{
-	struct entry **entries = reallocarray(list->entries, list->n + 1, sizeof(*entries));
-	struct entry *entry;
-
-	if (!entries) {
-		return -ENOMEM;
-	}
-	list->entries = entries;
-	entry = calloc(1, sizeof(*entry));
-	if (!entry) {
-		return -ENOMEM;
-	}
-	client_device_init(&entry->device);
-	entry->path = strdup(path);
-	if (!entry->path) {
-		free(entry);
-		return -ENOMEM;
-	}
-	entries[list->n++] = entry;
-	return 0;
-}
 
 /* Ends the connection, says why, and has it tried again. */
 static void lose(struct client_watch *watch, const char *why)
@@ -103,7 +39,7 @@ static void lose(struct client_watch *watch, const char *why)
 		sd_bus_detach_event(watch->client.bus);
 		client_close(&watch->client);
 	}
-	list_fini(&watch->fresh);
+	client_entries_fini(&watch->fresh);
 	watch->reading = false;
 	watch->joined = false;
 	sd_event_source_set_time_relative(watch->retry, CLIENT_WATCH_RETRY_MS * 1000ULL);
@@ -141,25 +77,6 @@ static void tell_changed(struct client_watch *watch)
 	}
 }
 
-/* Boxes that were there before keep their meters. */
-static void take_over(struct client_watch *watch)
-{
-	for (unsigned i = 0; i < watch->fresh.n; i++) {
-		struct client_device *device = &watch->fresh.entries[i]->device;
-		const struct entry *old = list_find(&watch->list, watch->fresh.entries[i]->path);
-
-		if (old && old->device.has_peaks) {
-			device->has_peaks = true;
-			memcpy(device->peak_dbfs, old->device.peak_dbfs, sizeof(device->peak_dbfs));
-			memcpy(device->hold_dbfs, old->device.hold_dbfs, sizeof(device->hold_dbfs));
-			memcpy(device->clips, old->device.clips, sizeof(device->clips));
-		}
-	}
-	list_fini(&watch->list);
-	watch->list = watch->fresh;
-	watch->fresh = (struct list){0};
-}
-
 static void read_list(struct client_watch *watch);
 
 static void end_reading(struct client_watch *watch)
@@ -170,7 +87,7 @@ static void end_reading(struct client_watch *watch)
 		read_list(watch);
 		return;
 	}
-	take_over(watch);
+	client_entries_take_over(&watch->list, &watch->fresh);
 	if (watch->joined) {
 		tell_changed(watch);
 		return;
@@ -182,6 +99,44 @@ static void end_reading(struct client_watch *watch)
 	}
 }
 
+/* --- NetVST sections --- */
+
+static int on_sections_read(sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	struct client_watch *watch = data;
+	struct client_entries fresh = {0};
+	int r = 0;
+
+	/* A daemon that does not tell all of it has none. */
+	if (!sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_METHOD)) {
+		if (has_failed(watch, reply, "GetManagedObjects")) {
+			return 1;
+		}
+		r = client_entries_read_netvst(reply, &fresh);
+	}
+	if (r < 0) {
+		client_entries_fini(&fresh);
+		client_explain_unreadable(-r, watch->error);
+		lose(watch, watch->error);
+		return 1;
+	}
+	client_entries_take_over(&watch->sections, &fresh);
+	end_reading(watch);
+	return 1;
+}
+
+static void call_sections(struct client_watch *watch)
+{
+	int r = sd_bus_call_method_async(watch->client.bus, NULL, watch->client.destination, CLIENT_OBJECT,
+		OBJECT_MANAGER, "GetManagedObjects", on_sections_read, watch, NULL);
+
+	if (r < 0) {
+		lose_errno(watch, -r);
+	}
+}
+
+/* --- boxes --- */
+
 static void read_next(struct client_watch *watch);
 
 static int on_device_read(sd_bus_message *reply, void *data, sd_bus_error *error)
@@ -192,7 +147,7 @@ static int on_device_read(sd_bus_message *reply, void *data, sd_bus_error *error
 
 	if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
 		/* It has gone since it was listed. */
-		list_remove(&watch->fresh, watch->n_read);
+		client_entries_remove(&watch->fresh, watch->n_read);
 		read_next(watch);
 		return 1;
 	}
@@ -226,7 +181,7 @@ static void read_next(struct client_watch *watch)
 	int r;
 
 	if (watch->n_read == watch->fresh.n) {
-		end_reading(watch);
+		call_sections(watch);
 		return;
 	}
 	r = call_get_all(watch, watch->fresh.entries[watch->n_read]->path, CLIENT_DEVICE, on_device_read);
@@ -244,10 +199,10 @@ static int on_listed(sd_bus_message *reply, void *data, sd_bus_error *error)
 	if (has_failed(watch, reply, "ListDevices")) {
 		return 1;
 	}
-	list_fini(&watch->fresh);
+	client_entries_fini(&watch->fresh);
 	r = sd_bus_message_enter_container(reply, 'a', "(so)");
 	while (r >= 0 && (r = sd_bus_message_read(reply, "(so)", NULL, &path)) > 0) {
-		r = list_add(&watch->fresh, path);
+		r = client_entries_add(&watch->fresh, path);
 	}
 	if (r < 0) {
 		client_explain_unreadable(-r, watch->error);
@@ -319,13 +274,14 @@ static int on_subscribed(sd_bus_message *reply, void *data, sd_bus_error *error)
 	return 1;
 }
 
-/* Changed values of the daemon or of a box. */
+/* Changed values of the daemon, of a box or of a section. */
 static int on_properties(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct client_watch *watch = data;
 	const char *interface, *path = sd_bus_message_get_path(m);
-	struct entry *entry = list_find(&watch->list, path);
-	struct entry *fresh = list_find(&watch->fresh, path);
+	struct client_entry *entry = client_entries_find(&watch->list, path);
+	struct client_entry *fresh = client_entries_find(&watch->fresh, path);
+	struct client_entry *section = client_entries_find(&watch->sections, path);
 	struct prop_list list;
 	int r;
 
@@ -338,6 +294,8 @@ static int on_properties(sd_bus_message *m, void *data, sd_bus_error *error)
 	} else if (strcmp(interface, CLIENT_DEVICE) == 0) {
 		r = entry ? client_device_apply(&entry->device, &list) : 0;
 		r = r >= 0 && fresh ? client_device_apply(&fresh->device, &list) : r;
+	} else if (strcmp(interface, CLIENT_NETVST) == 0) {
+		r = section ? client_netvst_apply(&section->netvst, &list) : 0;
 	}
 	prop_list_fini(&list);
 	if (r < 0) {
@@ -351,11 +309,23 @@ static int on_properties(sd_bus_message *m, void *data, sd_bus_error *error)
 static int on_peaks(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct client_watch *watch = data;
-	struct entry *entry = list_find(&watch->list, sd_bus_message_get_path(m));
+	struct client_entry *entry = client_entries_find(&watch->list, sd_bus_message_get_path(m));
 
 	if (entry && watch->joined && client_device_read_peaks(&entry->device, m) >= 0 &&
 		watch->handler->peaks) {
 		watch->handler->peaks(watch, &entry->device, watch->data);
+	}
+	return 0;
+}
+
+static int on_netvst_peaks(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct client_watch *watch = data;
+	struct client_entry *entry = client_entries_find(&watch->sections, sd_bus_message_get_path(m));
+
+	if (entry && watch->joined && client_netvst_read_peaks(&entry->netvst, m, now_ns()) >= 0 &&
+		watch->handler->netvst_peaks) {
+		watch->handler->netvst_peaks(watch, &entry->netvst, watch->data);
 	}
 	return 0;
 }
@@ -403,6 +373,7 @@ static int add_matches(struct client_watch *watch)
 		{OBJECT_MANAGER, "InterfacesAdded", on_interfaces},
 		{OBJECT_MANAGER, "InterfacesRemoved", on_interfaces},
 		{CLIENT_DEVICE, "Peaks", on_peaks},
+		{CLIENT_NETVST, "Peaks", on_netvst_peaks},
 	};
 	struct client *client = &watch->client;
 	int r;
@@ -497,8 +468,9 @@ void client_watch_free(struct client_watch *watch)
 	sd_event_source_disable_unref(watch->retry);
 	sd_event_source_disable_unref(watch->deadline);
 	sd_event_unref(watch->event);
-	list_fini(&watch->list);
-	list_fini(&watch->fresh);
+	client_entries_fini(&watch->list);
+	client_entries_fini(&watch->fresh);
+	client_entries_fini(&watch->sections);
 	free(watch->daemon.version);
 	free(watch->daemon.backend);
 	free(watch);
@@ -524,6 +496,16 @@ const struct client_device *client_watch_device(const struct client_watch *watch
 	return &watch->list.entries[i]->device;
 }
 
+unsigned client_watch_n_netvst(const struct client_watch *watch)
+{
+	return watch->sections.n;
+}
+
+const struct client_netvst *client_watch_netvst(const struct client_watch *watch, unsigned i)
+{
+	return &watch->sections.entries[i]->netvst;
+}
+
 static int on_called(sd_bus_message *reply, void *data, sd_bus_error *error)
 {
 	struct client_watch *watch = data;
@@ -534,6 +516,19 @@ static int on_called(sd_bus_message *reply, void *data, sd_bus_error *error)
 		watch->handler->refused(watch, watch->error, watch->data);
 	}
 	return 1;
+}
+
+/* call is ended in any case; r: how it was made. */
+static int send_call(struct client_watch *watch, sd_bus_message *call, int r, const char *types, va_list ap)
+{
+	if (r >= 0 && *types) {
+		r = sd_bus_message_appendv(call, types, ap);
+	}
+	r = r < 0 ? r
+		  : sd_bus_call_async(
+			    watch->client.bus, NULL, call, on_called, watch, CLIENT_TIMEOUT_MS * 1000ULL);
+	sd_bus_message_unref(call);
+	return r < 0 ? r : 0;
 }
 
 int client_watch_call(
@@ -547,14 +542,25 @@ int client_watch_call(
 		return -ENOTCONN;
 	}
 	r = client_new_device_call(&watch->client, device, CLIENT_DEVICE, method, &call);
-	if (r >= 0 && *types) {
-		va_start(ap, types);
-		r = sd_bus_message_appendv(call, types, ap);
-		va_end(ap);
+	va_start(ap, types);
+	r = send_call(watch, call, r, types, ap);
+	va_end(ap);
+	return r;
+}
+
+int client_watch_call_netvst(
+	struct client_watch *watch, const char *netvst, const char *method, const char *types, ...)
+{
+	sd_bus_message *call = NULL;
+	va_list ap;
+	int r;
+
+	if (!watch->joined) {
+		return -ENOTCONN;
 	}
-	r = r < 0 ? r
-		  : sd_bus_call_async(
-			    watch->client.bus, NULL, call, on_called, watch, CLIENT_TIMEOUT_MS * 1000ULL);
-	sd_bus_message_unref(call);
-	return r < 0 ? r : 0;
+	r = client_new_netvst_call(&watch->client, netvst, CLIENT_NETVST, method, &call);
+	va_start(ap, types);
+	r = send_call(watch, call, r, types, ap);
+	va_end(ap);
+	return r;
 }

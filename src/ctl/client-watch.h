@@ -1,6 +1,6 @@
 /*
- * A connection to the daemon that lasts: it knows all boxes and follows their changes and meters, and when
- * the daemon goes it tries again twice a second, until the caller has had enough. Nothing here waits.
+ * A connection to the daemon that lasts: it knows all boxes and NetVST sections and follows their changes and
+ * meters, and when the daemon goes it tries again twice a second, until the caller has had enough. Nothing here waits.
  *
  * Ownership: the caller ends a watch with client_watch_free(), not from within a callback. One thread, that of
  * the sd-event loop.
@@ -9,6 +9,7 @@
 #define CTL_CLIENT_WATCH_H
 
 #include "ctl/client-device.h"
+#include "ctl/client-netvst.h"
 #include "ctl/client.h"
 
 #include <systemd/sd-event.h>
@@ -31,13 +32,15 @@ struct client_watch_handler {
 	void (*joined)(struct client_watch *watch, void *data);
 	/*
 	 * The daemon is not there (any more). Once at each end, and once where the first attempt fails; then it is
-	 * tried again in silence. What was known of the boxes stays as it was.
+	 * tried again in silence. What was known of boxes and sections stays as it was.
 	 */
 	void (*lost)(struct client_watch *watch, const char *why, void *data);
-	/* A value of the daemon or of a box is another, or boxes have come or gone. */
+	/* A value of the daemon, a box or a section is another, or some of them have come or gone. */
 	void (*changed)(struct client_watch *watch, void *data);
 	/* Ten times a second for each box. */
 	void (*peaks)(struct client_watch *watch, const struct client_device *device, void *data);
+	/* The same for each NetVST section. */
+	void (*netvst_peaks)(struct client_watch *watch, const struct client_netvst *netvst, void *data);
 	/* client_watch_call() failed later on; why may have several lines. */
 	void (*refused)(struct client_watch *watch, const char *why, void *data);
 };
@@ -55,9 +58,13 @@ void client_watch_free(struct client_watch *watch);
 bool client_watch_is_joined(const struct client_watch *watch);
 const struct client_daemon *client_watch_daemon(const struct client_watch *watch);
 
-/* In the order of the configuration; valid until the next callback that is not peaks() or refused(). */
+/* In the order of the configuration; valid until the next callback that is not peaks(), netvst_peaks() or refused(). */
 unsigned client_watch_n_devices(const struct client_watch *watch);
 const struct client_device *client_watch_device(const struct client_watch *watch, unsigned i);
+
+/* The same for NetVST sections, in the order of their names. */
+unsigned client_watch_n_netvst(const struct client_watch *watch);
+const struct client_netvst *client_watch_netvst(const struct client_watch *watch, unsigned i);
 
 /*
  * A method of a box (SetGain "ud", SetMute "ub", SetAllMuted "b", SetPhantom "ub", Reset ""); a double is
@@ -66,5 +73,8 @@ const struct client_device *client_watch_device(const struct client_watch *watch
  */
 int client_watch_call(
 	struct client_watch *watch, const char *device, const char *method, const char *types, ...);
+/* The same for a NetVST section (SetGain "ud", SetMute "ub", Reset ""). */
+int client_watch_call_netvst(
+	struct client_watch *watch, const char *netvst, const char *method, const char *types, ...);
 
 #endif

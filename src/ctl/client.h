@@ -23,8 +23,10 @@
 
 #define CLIENT_OBJECT "/org/ethlinkd1"
 #define CLIENT_DEVICES "/org/ethlinkd1/device"
+#define CLIENT_NETVSTS "/org/ethlinkd1/netvst"
 #define CLIENT_MANAGER "org.ethlinkd1.Manager"
 #define CLIENT_DEVICE "org.ethlinkd1.Device"
+#define CLIENT_NETVST "org.ethlinkd1.Netvst"
 
 enum client_way {
 	CLIENT_SEARCH, /* the sockets of client_socket_paths(), the session bus, the system bus */
@@ -66,16 +68,24 @@ int client_call(struct client *client, const char *method, sd_bus_message **ret_
 int client_call_device(struct client *client, const char *device, const char *method,
 	char ret_error[CLIENT_ERROR_MAX], const char *types, ...);
 
+/* The same for a NetVST section. */
+int client_call_netvst(struct client *client, const char *netvst, const char *method,
+	char ret_error[CLIENT_ERROR_MAX], const char *types, ...);
+
 /* All properties of a box, by their names on D-Bus. 0 or -errno, as client_call_device(). */
 int client_get_device(struct client *client, const char *device, struct prop_list *ret_list,
 	char ret_error[CLIENT_ERROR_MAX]);
 
-/* Writes the names of all boxes, in the order of the configuration. How many, or -errno. */
+/* Writes the names of all boxes, or of all NetVST sections, in the order of the configuration. How many, or -errno. */
 int client_print_devices(
 	struct client *client, const char *separator, FILE *f, char ret_error[CLIENT_ERROR_MAX]);
+int client_print_netvst(
+	struct client *client, const char *separator, FILE *f, char ret_error[CLIENT_ERROR_MAX]);
 
-/* For those who send by themselves: a call to a box, its arguments to be added. 0 or -errno. */
+/* For those who send by themselves: a call to a box or NetVST section, its arguments to be added. 0 or -errno. */
 int client_new_device_call(struct client *client, const char *device, const char *interface,
+	const char *method, sd_bus_message **ret_call);
+int client_new_netvst_call(struct client *client, const char *netvst, const char *interface,
 	const char *method, sd_bus_message **ret_call);
 
 /* Why a call failed. error may be one that is not set; err: as the call returned it, positive. */
@@ -85,6 +95,7 @@ void client_explain(const struct client *client, const sd_bus_error *error, int 
 void client_explain_bus(const struct client *client, int err, char ret_error[CLIENT_ERROR_MAX]);
 /* names: those that there are, separated by ", ". */
 void client_explain_no_device(const char *device, const char *names, char ret_error[CLIENT_ERROR_MAX]);
+void client_explain_no_netvst(const char *netvst, const char *names, char ret_error[CLIENT_ERROR_MAX]);
 /* An answer is not what it should be. */
 void client_explain_unreadable(int err, char ret_error[CLIENT_ERROR_MAX]);
 

@@ -4,7 +4,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,26 +52,6 @@ static int parse_channel(const char *command, const char *s, unsigned *ret_chann
 	}
 	log_error("%s: '%s' is no channel; allowed are 1 to %d and all", command, s, CLIENT_CHANNELS);
 	return -EINVAL;
-}
-
-/* The range is the daemon's to say: it depends on the box. */
-static int parse_db(const char *s, double *ret_db)
-{
-	char *end;
-	double db;
-
-	/* strtod() knows more forms of numbers than a person expects. */
-	if (*s == '\0' || s[strspn(s, "+-.0123456789")] != '\0') {
-		log_error("gain: '%s' is no number of dB; write one such as -6 or 0", s);
-		return -EINVAL;
-	}
-	db = strtod(s, &end);
-	if (end == s || *end != '\0' || !isfinite(db)) {
-		log_error("gain: '%s' is no number of dB; write one such as -6 or 0", s);
-		return -EINVAL;
-	}
-	*ret_db = db;
-	return 0;
 }
 
 /* The device as it is. 0; or -errno, and what is wrong is said. */
@@ -141,16 +120,6 @@ static int print_channels(const struct options *options, const char *name, unsig
 	return command_finish_output();
 }
 
-/* Ends the connection. */
-static int finish_call(struct client *client, int r, char error[CLIENT_ERROR_MAX])
-{
-	client_close(client);
-	if (r < 0) {
-		command_log_lines(error);
-	}
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 int run_gain(const struct options *options, int argc, char **argv)
 {
 	char error[CLIENT_ERROR_MAX];
@@ -171,14 +140,14 @@ int run_gain(const struct options *options, int argc, char **argv)
 	if (argc < 4) {
 		return print_channels(options, argv[1], channel, print_gain);
 	}
-	if (parse_db(argv[3], &db) < 0) {
+	if (command_parse_db("gain", argv[3], &db) < 0) {
 		return EXIT_USAGE;
 	}
 	if (command_open(options, &client) < 0) {
 		return EXIT_FAILURE;
 	}
 	r = client_call_device(&client, argv[1], "SetGain", error, "ud", channel, db);
-	return finish_call(&client, r, error);
+	return command_finish_call(&client, r, error);
 }
 
 /* What toggle means now. 0 or 1; or -errno, and what is wrong is said. */
@@ -235,7 +204,7 @@ int run_mute(const struct options *options, int argc, char **argv)
 		}
 	}
 	r = client_call_device(&client, argv[1], "SetMute", error, "ub", channel, mute);
-	return finish_call(&client, r, error);
+	return command_finish_call(&client, r, error);
 }
 
 /* bank: counted from 1, 0 for all. */
@@ -295,7 +264,7 @@ int run_phantom(const struct options *options, int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	r = client_call_device(&client, argv[1], "SetPhantom", error, "ub", bank, strcmp(argv[3], "on") == 0);
-	return finish_call(&client, r, error);
+	return command_finish_call(&client, r, error);
 }
 
 int run_reset(const struct options *options, int argc, char **argv)
@@ -314,5 +283,5 @@ int run_reset(const struct options *options, int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	r = client_call_device(&client, argv[1], "Reset", error, "");
-	return finish_call(&client, r, error);
+	return command_finish_call(&client, r, error);
 }

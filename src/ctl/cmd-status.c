@@ -10,10 +10,12 @@
 #define DEVICES_TIMEOUT_MS 1000
 
 const char status_help[] =
-	"Prints a line about the daemon and one for each box, and what to do about a box that is\n"
-	"not online. With DEVICE, all about that box: its gains and mutes and whether they come from\n"
-	"the configuration or were set at run time, its labels and its counters.\n\n"
-	"  --json    one JSON object, with DEVICE with that box alone; ethlinkctl(1) lists its keys\n";
+	"Prints a line about the daemon and one for each box and each NetVST section, and what to do\n"
+	"about one that is not online. With NAME, all about that box: its gains and mutes and whether\n"
+	"they come from the configuration or were set at run time, its labels and its counters; or all\n"
+	"about that NetVST section.\n\n"
+	"  --json    one JSON object, with NAME with that box or section alone; ethlinkctl(1) lists its "
+	"keys\n";
 
 const char reload_help[] =
 	"Makes the daemon read its configuration again and waits for the result. If anything in it\n"
@@ -21,7 +23,9 @@ const char reload_help[] =
 
 const char devices_help[] =
 	"Prints the names of the boxes in the configuration, one a line. Where the daemon does not\n"
-	"run, it prints nothing, also no error, and the exit status is 1: shells complete names with it.\n";
+	"run, it prints nothing, also no error, and the exit status is 1: shells complete names with it.\n\n"
+	"  --netvst  the names of the NetVST sections instead\n"
+	"  --all     the names of both\n";
 
 /* 0 and the answer, which the caller unrefs; or -errno, and what is wrong has been said. */
 static int call_daemon(const struct options *options, const char *method, sd_bus_message **ret_reply)
@@ -42,25 +46,7 @@ static int call_daemon(const struct options *options, const char *method, sd_bus
 	return r;
 }
 
-static int get_status(const struct options *options, struct status *ret_status)
-{
-	char error[CLIENT_ERROR_MAX];
-	sd_bus_message *reply = NULL;
-	int r;
-
-	r = call_daemon(options, "GetStatus", &reply);
-	if (r < 0) {
-		return r;
-	}
-	r = status_read(reply, ret_status);
-	if (r < 0) {
-		client_explain_unreadable(-r, error);
-		log_error("%s", error);
-	}
-	sd_bus_message_unref(reply);
-	return r;
-}
-
+/* Names those that there are. */
 static void say_no_device(const struct status *status, const char *name)
 {
 	char error[CLIENT_ERROR_MAX];
@@ -71,30 +57,49 @@ static void say_no_device(const struct status *status, const char *name)
 	for (unsigned i = 0; f && i < status->n_devices; i++) {
 		fprintf(f, "%s%s", i ? ", " : "", prop_string(&status->devices[i], "name", "?"));
 	}
+	for (unsigned i = 0; f && i < status->n_netvst; i++) {
+		fprintf(f, "%s%s", i + status->n_devices ? ", " : "",
+			prop_string(&status->netvst[i], "name", "?"));
+	}
 	if (f && fclose(f) == 0) {
-		client_explain_no_device(name, names, error);
-		log_error("%s", error);
+		if (status->n_netvst > 0) {
+			log_error("there is no box or NetVST section '%s'; there is: %s", name, names);
+		} else {
+			client_explain_no_device(name, names, error);
+			log_error("%s", error);
+		}
 	}
 	free(names);
 }
 
-static int print_status(struct status *status, const char *device, bool json)
+static void print_all(const struct status *status, bool json)
 {
-	int i = device ? status_find(status, device) : 0;
-
-	if (i < 0) {
-		say_no_device(status, device);
-		return EXIT_FAILURE;
-	}
 	if (json) {
-		if (device) {
-			status_keep(status, (unsigned)i);
-		}
 		status_print_json(status, stdout);
-	} else if (device) {
-		status_print_device(status, (unsigned)i, stdout, command_wants_colour());
 	} else {
 		status_print_text(status, stdout, command_wants_colour());
+	}
+}
+
+static int print_one(struct status *status, const char *name, bool json)
+{
+	int box = status_find(status, name), netvst = status_find_netvst(status, name);
+
+	if (box < 0 && netvst < 0) {
+		say_no_device(status, name);
+		return EXIT_FAILURE;
+	}
+	if (json && box >= 0) {
+		status_keep(status, (unsigned)box);
+	} else if (json) {
+		status_keep_netvst(status, (unsigned)netvst);
+	}
+	if (json) {
+		status_print_json(status, stdout);
+	} else if (box >= 0) {
+		status_print_device(status, (unsigned)box, stdout, command_wants_colour());
+	} else {
+		status_print_netvst(status, (unsigned)netvst, stdout, command_wants_colour());
 	}
 	return command_finish_output();
 }
@@ -112,13 +117,19 @@ int run_status(const struct options *options, int argc, char **argv)
 		} else if (*argv[i] != '-' && !device) {
 			device = argv[i];
 		} else {
-			return command_unknown("status", argv[i], "--json and the name of one box");
+			return command_unknown(
+				"status", argv[i], "--json and the name of one box or NetVST section");
 		}
 	}
-	if (get_status(options, &status) < 0) {
+	if (command_get_status(options, &status) < 0) {
 		return EXIT_FAILURE;
 	}
-	r = print_status(&status, device, json);
+	if (device) {
+		r = print_one(&status, device, json);
+	} else {
+		print_all(&status, json);
+		r = command_finish_output();
+	}
 	status_fini(&status);
 	return r;
 }
@@ -139,23 +150,29 @@ int run_reload(const struct options *options, int argc, char **argv)
 
 int run_devices(const struct options *options, int argc, char **argv)
 {
+	bool boxes = true, netvst = false;
 	char error[CLIENT_ERROR_MAX];
 	struct client client;
-	int n;
+	int n = 0, n_netvst = 0;
 
 	if (argc > 1) {
-		return command_unknown("devices", argv[1], NULL);
+		netvst = strcmp(argv[1], "--netvst") == 0 || strcmp(argv[1], "--all") == 0;
+		boxes = strcmp(argv[1], "--netvst") != 0;
+		if (!netvst || argc > 2) {
+			return command_unknown("devices", argv[netvst ? 2 : 1], "--netvst or --all");
+		}
 	}
 	if (client_open(&client, options->way, options->path, DEVICES_TIMEOUT_MS, error) < 0) {
 		return EXIT_FAILURE;
 	}
-	n = client_print_devices(&client, "\n", stdout, error);
+	if (boxes) {
+		n = client_print_devices(&client, "\n", stdout, error);
+		fputs(n > 0 ? "\n" : "", stdout);
+	}
+	if (netvst && n >= 0) {
+		n_netvst = client_print_netvst(&client, "\n", stdout, error);
+		fputs(n_netvst > 0 ? "\n" : "", stdout);
+	}
 	client_close(&client);
-	if (n < 0) {
-		return EXIT_FAILURE;
-	}
-	if (n > 0) {
-		putchar('\n');
-	}
-	return command_finish_output();
+	return n < 0 || n_netvst < 0 ? EXIT_FAILURE : command_finish_output();
 }

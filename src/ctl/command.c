@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,61 @@ int command_open(const struct options *options, struct client *client)
 		command_log_lines(error);
 	}
 	return r;
+}
+
+int command_get_status(const struct options *options, struct status *ret_status)
+{
+	char error[CLIENT_ERROR_MAX];
+	sd_bus_message *reply = NULL;
+	struct client client;
+	int r;
+
+	r = command_open(options, &client);
+	if (r < 0) {
+		return r;
+	}
+	r = client_call(&client, "GetStatus", &reply, error);
+	client_close(&client);
+	if (r >= 0) {
+		r = status_read(reply, ret_status);
+		if (r < 0) {
+			client_explain_unreadable(-r, error);
+		}
+	}
+	sd_bus_message_unref(reply);
+	if (r < 0) {
+		command_log_lines(error);
+	}
+	return r;
+}
+
+/* The range is the daemon's to say: it depends on the box. */
+int command_parse_db(const char *command, const char *s, double *ret_db)
+{
+	char *end;
+	double db;
+
+	/* strtod() knows more forms of numbers than a person expects. */
+	if (*s == '\0' || s[strspn(s, "+-.0123456789")] != '\0') {
+		log_error("%s: '%s' is no number of dB; write one such as -6 or 0", command, s);
+		return -EINVAL;
+	}
+	db = strtod(s, &end);
+	if (end == s || *end != '\0' || !isfinite(db)) {
+		log_error("%s: '%s' is no number of dB; write one such as -6 or 0", command, s);
+		return -EINVAL;
+	}
+	*ret_db = db;
+	return 0;
+}
+
+int command_finish_call(struct client *client, int r, char error[CLIENT_ERROR_MAX])
+{
+	client_close(client);
+	if (r < 0) {
+		command_log_lines(error);
+	}
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int command_finish_output(void)

@@ -7,6 +7,7 @@
 #define CTL_COMMAND_H
 
 #include "ctl/client.h"
+#include "ctl/status.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ int run_meters(const struct options *options, int argc, char **argv);
 int run_mixer(const struct options *options, int argc, char **argv);
 int run_scan(const struct options *options, int argc, char **argv);
 int run_doctor(const struct options *options, int argc, char **argv);
+int run_netvst(const struct options *options, int argc, char **argv);
 
 extern const char status_help[];
 extern const char reload_help[];
@@ -50,9 +52,19 @@ extern const char meters_help[];
 extern const char mixer_help[];
 extern const char scan_help[];
 extern const char doctor_help[];
+extern const char netvst_help[];
 
 /* A connection for these options, to be ended with client_close(). 0; or -errno, and what is wrong is said. */
 int command_open(const struct options *options, struct client *client);
+
+/* The answer to GetStatus, to be ended with status_fini(). 0; or -errno, and what is wrong is said. */
+int command_get_status(const struct options *options, struct status *ret_status);
+
+/* A number of dB. 0; or -EINVAL, and what is wrong is said. */
+int command_parse_db(const char *command, const char *s, double *ret_db);
+
+/* Ends the connection, and says error where r is negative. Returns the exit status. */
+int command_finish_call(struct client *client, int r, char error[CLIENT_ERROR_MAX]);
 
 /* EXIT_SUCCESS, or EXIT_FAILURE where standard output did not take everything (a full disk, a closed pipe). */
 int command_finish_output(void);

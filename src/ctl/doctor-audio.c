@@ -114,6 +114,10 @@ void doctor_check_boxes(const struct doctor_facts *facts, struct doctor_report *
 		doctor_add(report, DOCTOR_SKIPPED, NULL, "ethlinkd does not run");
 		return;
 	}
+	if (facts->n_devices == 0 && facts->n_netvst > 0) {
+		doctor_add(report, DOCTOR_SKIPPED, NULL, "no box is configured, NetVST only");
+		return;
+	}
 	if (facts->n_devices == 0) {
 		f = doctor_add(report, DOCTOR_WARNING, NULL, "no box is configured");
 		doctor_why(f, "ethlinkd has nothing to play to.");

@@ -11,6 +11,7 @@
 #define NETWORK "Network"
 #define BOXES "Sound server and boxes"
 #define CYCLES "Cycles"
+#define NETVST "NetVST"
 
 const struct doctor_check doctor_checks[] = {
 	{"daemon", RIGHTS, "ethlinkd", doctor_check_daemon},
@@ -44,6 +45,12 @@ const struct doctor_check doctor_checks[] = {
 	{"cycle-gaps", CYCLES, "regularity", doctor_check_cycle_gaps},
 	{"kick-time", CYCLES, "start to sent", doctor_check_kick_time},
 	{"kick-duration", CYCLES, "sending", doctor_check_kick_duration},
+	{"netvst-connection", NETVST, "connection", doctor_check_netvst_connection},
+	{"netvst-round-trip", NETVST, "round trip", doctor_check_netvst_round_trip},
+	{"netvst-late", NETVST, "late blocks", doctor_check_netvst_late},
+	{"netvst-throughput", NETVST, "throughput", doctor_check_netvst_throughput},
+	{"netvst-callback", NETVST, "callback", doctor_check_netvst_callback},
+	{"netvst-exposed", NETVST, "exposed", doctor_check_netvst_exposed},
 	{NULL},
 };
 

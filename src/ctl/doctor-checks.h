@@ -119,4 +119,12 @@ void doctor_check_cycle_gaps(const struct doctor_facts *facts, struct doctor_rep
 void doctor_check_kick_time(const struct doctor_facts *facts, struct doctor_report *report);
 void doctor_check_kick_duration(const struct doctor_facts *facts, struct doctor_report *report);
 
+/* doctor-netvst.c: NetVST sections */
+void doctor_check_netvst_connection(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_netvst_round_trip(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_netvst_late(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_netvst_throughput(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_netvst_callback(const struct doctor_facts *facts, struct doctor_report *report);
+void doctor_check_netvst_exposed(const struct doctor_facts *facts, struct doctor_report *report);
+
 #endif

@@ -5,9 +5,13 @@
 #include "ctl/status.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define LOOK_AGAIN_MS 500
 
 static void copy_prop(char *dst, unsigned size, const struct prop_list *list, const char *name)
 {
@@ -167,6 +171,107 @@ static int add_device(struct doctor_facts *facts, const struct prop_list *list)
 	return 0;
 }
 
+static void take_slots(struct doctor_netvst *n, const struct prop_list *list)
+{
+	n->n_slots = prop_count(list, "slots", PROP_DICT);
+	for (unsigned i = 0; i < n->n_slots; i++) {
+		const struct prop_list *slot = prop_dict_at(list, "slots", i);
+
+		if (strcmp(prop_string(slot, "state", "free"), "free") != 0 && n->n_connected++ == 0) {
+			copy_prop(n->peer, sizeof(n->peer), slot, "peer");
+		}
+		n->blocks += prop_unsigned(slot, "blocks", 0);
+		n->late_blocks += prop_unsigned(slot, "late_replies", 0);
+	}
+}
+
+static void take_netvst(struct doctor_netvst *n, const struct prop_list *list)
+{
+	*n = (struct doctor_netvst){
+		.server = strcmp(prop_string(list, "role", ""), "server") == 0,
+		.port = prop_unsigned(list, "port", 0),
+		.block_frames = prop_unsigned(list, "block", 0),
+		.latency_frames = prop_unsigned(list, "latency_frames", 0),
+		.rtt_median_us = prop_number(prop_dict(list, "rtt_us"), "median", NAN),
+		.rtt_p99_us = prop_number(prop_dict(list, "rtt_us"), "p99", NAN),
+		.callback_p99_us = prop_number(prop_dict(list, "callback_us"), "p99", NAN),
+		.compression_ratio = prop_number(list, "compression_ratio", NAN),
+		.blocks = prop_unsigned(list, "blocks_sent", 0),
+		.late_blocks = prop_unsigned(list, "late_blocks", 0),
+		.late_episodes = prop_unsigned(list, "late_episodes", 0),
+		.skipped_blocks = prop_unsigned(list, "skipped_blocks", 0),
+		.overruns = prop_unsigned(list, "overruns", 0),
+		.refused = prop_unsigned(list, "refused", 0),
+		.bad_peers = prop_unsigned(list, "bad_peers", 0),
+		.timeouts = prop_unsigned(list, "timeouts", 0),
+		.bytes_sent = prop_unsigned(list, "bytes_sent", 0),
+		.bytes_received = prop_unsigned(list, "bytes_received", 0),
+		.n_allow = MIN(prop_count(list, "allow", PROP_STRING), DOCTOR_ALLOW_MAX),
+		.seen_ns = now_ns(),
+		.speed_mbit = DOCTOR_UNKNOWN,
+	};
+	copy_prop(n->name, sizeof(n->name), list, "name");
+	copy_prop(n->state, sizeof(n->state), list, "state");
+	copy_prop(n->dialect, sizeof(n->dialect), list, "dialect");
+	copy_prop(n->codec, sizeof(n->codec), list, "codec");
+	copy_prop(n->host, sizeof(n->host), list, "host");
+	copy_prop(n->error, sizeof(n->error), list, "error");
+	for (unsigned i = 0; i < n->n_allow; i++) {
+		doctor_copy_text(n->allow[i], sizeof(n->allow[i]), prop_string_at(list, "allow", i, ""));
+	}
+	if (n->server) {
+		n->blocks = 0;
+		take_slots(n, list);
+	} else {
+		copy_prop(n->peer, sizeof(n->peer), list, "peer");
+		n->n_connected = strcmp(n->state, "online") == 0;
+	}
+}
+
+static int add_netvst(struct doctor_facts *facts, const struct prop_list *list)
+{
+	struct doctor_netvst *netvst =
+		reallocarray(facts->netvst, facts->n_netvst + 1, sizeof(*facts->netvst));
+
+	if (!netvst) {
+		return -ENOMEM;
+	}
+	facts->netvst = netvst;
+	take_netvst(&netvst[facts->n_netvst++], list);
+	return 0;
+}
+
+static uint64_t grown(uint64_t before, uint64_t now)
+{
+	return now > before ? now - before : 0;
+}
+
+/* The second look: what it is counted to now. */
+static int take_growth(sd_bus_message *m, struct doctor_facts *facts)
+{
+	struct doctor_netvst now;
+	struct status status;
+	int r = status_read(m, &status);
+
+	if (r < 0) {
+		return r;
+	}
+	for (unsigned i = 0; i < facts->n_netvst; i++) {
+		struct doctor_netvst *n = &facts->netvst[i];
+		int at = status_find_netvst(&status, n->name);
+
+		if (at >= 0) {
+			take_netvst(&now, &status.netvst[at]);
+			n->growth_ns = now.seen_ns - n->seen_ns;
+			n->late_growth = grown(n->late_blocks, now.late_blocks);
+			n->sent_growth = grown(n->bytes_sent, now.bytes_sent);
+			n->received_growth = grown(n->bytes_received, now.bytes_received);
+		}
+	}
+	status_fini(&status);
+	return 0;
+}
+
 static int take_status(sd_bus_message *m, struct doctor_facts *facts)
 {
 	struct doctor_daemon *d = &facts->daemon;
@@ -184,6 +289,9 @@ static int take_status(sd_bus_message *m, struct doctor_facts *facts)
 	d->xruns = prop_unsigned(&status.daemon, "xruns", 0);
 	for (unsigned i = 0; r >= 0 && i < status.n_devices; i++) {
 		r = add_device(facts, &status.devices[i]);
+	}
+	for (unsigned i = 0; r >= 0 && i < status.n_netvst; i++) {
+		r = add_netvst(facts, &status.netvst[i]);
 	}
 	status_fini(&status);
 	return r;
@@ -211,11 +319,30 @@ static bool ask(struct doctor_facts *facts, struct client *client, const char *m
 	return r >= 0;
 }
 
+/* What flows now cannot be seen in what was counted since the start. */
+static void look_again(struct doctor_facts *facts, struct client *client)
+{
+	struct timespec wait = {.tv_nsec = LOOK_AGAIN_MS * NSEC_PER_MSEC};
+	unsigned n_connected = 0;
+
+	for (unsigned i = 0; i < facts->n_netvst; i++) {
+		n_connected += facts->netvst[i].n_connected;
+	}
+	if (n_connected > 0) {
+		while (nanosleep(&wait, &wait) < 0 && errno == EINTR) {
+		}
+		(void)ask(facts, client, "GetStatus", take_growth);
+	}
+}
+
 void doctor_daemon_ask(struct doctor_facts *facts, struct client *client)
 {
 	facts->daemon.answers = ask(facts, client, "GetStatus", take_status);
 	facts->daemon.has_telemetry =
 		facts->daemon.answers && ask(facts, client, "GetTelemetry", take_telemetry);
+	if (facts->daemon.has_telemetry) {
+		look_again(facts, client);
+	}
 }
 
 void doctor_daemon_read(struct doctor_facts *facts, enum client_way way, const char *path)

@@ -456,9 +456,11 @@ void doctor_facts_fini(struct doctor_facts *facts)
 {
 	free(facts->ifaces);
 	free(facts->devices);
+	free(facts->netvst);
 	facts->ifaces = NULL;
 	facts->devices = NULL;
-	facts->n_ifaces = facts->n_devices = 0;
+	facts->netvst = NULL;
+	facts->n_ifaces = facts->n_devices = facts->n_netvst = 0;
 }
 
 struct doctor_iface *doctor_facts_iface(struct doctor_facts *facts, const char *name)
@@ -513,5 +515,8 @@ void doctor_facts_read(struct doctor_facts *facts, const char *root)
 	doctor_pipewire_read(facts, root);
 	for (unsigned i = 0; i < facts->n_ifaces; i++) {
 		doctor_net_read(&facts->ifaces[i], root);
+	}
+	for (unsigned i = 0; i < facts->n_netvst; i++) {
+		doctor_net_read_way(&facts->netvst[i], root);
 	}
 }

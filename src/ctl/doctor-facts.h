@@ -127,6 +127,37 @@ struct doctor_device {
 	uint64_t latency_frames;
 };
 
+#define DOCTOR_ALLOW_MAX 16
+
+/* A NetVST section. Growth: between two looks, growth_ns apart; 0: there was one look only. */
+struct doctor_netvst {
+	char name[DOCTOR_NAME_SIZE];
+	bool server;
+	char state[32];
+	char dialect[32], codec[32];
+	char host[DOCTOR_NAME_SIZE];
+	char peer[DOCTOR_NAME_SIZE]; /* ADDRESS:PORT */
+	char error[DOCTOR_LINE_SIZE / 2];
+	uint64_t port, block_frames, latency_frames;
+	double rtt_median_us, rtt_p99_us; /* NaN: not known */
+	double callback_p99_us;		  /* NaN: not known */
+	double compression_ratio;	  /* NaN: none */
+	/* Of a server: of all slots. */
+	uint64_t blocks, late_blocks, late_episodes, skipped_blocks, overruns;
+	uint64_t refused, bad_peers, timeouts;
+	uint64_t bytes_sent, bytes_received;
+	unsigned n_slots, n_connected;
+	char allow[DOCTOR_ALLOW_MAX][DOCTOR_NAME_SIZE];
+	unsigned n_allow;
+	int64_t seen_ns;
+	int64_t growth_ns;
+	uint64_t late_growth, sent_growth, received_growth;
+	/* Which way the bytes go; empty: not known, "lo": within this machine. */
+	char interface[IF_NAMESIZE];
+	bool wireless;
+	int64_t speed_mbit;
+};
+
 struct doctor_daemon {
 	bool answers;
 	bool absent;		      /* there is nobody who could answer */
@@ -152,6 +183,8 @@ struct doctor_facts {
 	unsigned n_ifaces;
 	struct doctor_device *devices;
 	unsigned n_devices;
+	struct doctor_netvst *netvst;
+	unsigned n_netvst;
 };
 
 /* Everything unknown. */
@@ -163,7 +196,7 @@ struct doctor_iface *doctor_facts_iface(struct doctor_facts *facts, const char *
 
 /*
  * Fills in what the folders below root say ("" for the machine itself): the system, the process
- * (facts->daemon.pid, else that of the caller), its user's PipeWire, and the interfaces that are in facts.
+ * (facts->daemon.pid, else that of the caller), its user's PipeWire, the interfaces that are in facts, and those that NetVST connections use.
  */
 void doctor_facts_read(struct doctor_facts *facts, const char *root);
 

@@ -4,9 +4,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <limits.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -124,6 +127,110 @@ static void read_counters(struct doctor_iface *iface, const char *root)
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
 		*counters[i].value = doctor_read_number(0, root, FOLDER "/%s", iface->name, counters[i].file);
 	}
+}
+
+/* "10.0.0.2:27016", "[fe80::1%eth0]:27016". */
+static bool parse_peer(const char *peer, struct sockaddr_storage *ret_address, socklen_t *ret_len)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_DGRAM};
+	const char *from = peer + (*peer == '['), *colon = strrchr(peer, ':');
+	struct addrinfo *found;
+	char host[DOCTOR_NAME_SIZE];
+	size_t len;
+
+	if (!colon || colon <= from) {
+		return false;
+	}
+	/* IPv4 at a socket for both. */
+	if (strncmp(from, "::ffff:", strlen("::ffff:")) == 0 && strchr(from, '.')) {
+		from += strlen("::ffff:");
+	}
+	len = (size_t)(colon - from) - (*peer == '[' && colon[-1] == ']');
+	snprintf(host, sizeof(host), "%.*s", (int)MIN(len, sizeof(host) - 1), from);
+	if (getaddrinfo(host, colon + 1, &hints, &found) != 0) {
+		return false;
+	}
+	memcpy(ret_address, found->ai_addr, found->ai_addrlen);
+	*ret_len = found->ai_addrlen;
+	freeaddrinfo(found);
+	return true;
+}
+
+static bool same_address(const struct sockaddr *a, const struct sockaddr_storage *b)
+{
+	if (!a || a->sa_family != b->ss_family) {
+		return false;
+	}
+	if (a->sa_family == AF_INET) {
+		return memcmp(&((const struct sockaddr_in *)(const void *)a)->sin_addr,
+			       &((const struct sockaddr_in *)(const void *)b)->sin_addr,
+			       sizeof(struct in_addr)) == 0;
+	}
+	return a->sa_family == AF_INET6 && memcmp(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
+						   &((const struct sockaddr_in6 *)(const void *)b)->sin6_addr,
+						   sizeof(struct in6_addr)) == 0;
+}
+
+/* The interface that has this address of ours; empty: none. */
+static void find_owner(const struct sockaddr_storage *address, char ret_name[IF_NAMESIZE])
+{
+	struct ifaddrs *all;
+
+	if (getifaddrs(&all) < 0) {
+		return;
+	}
+	for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
+		if (same_address(at->ifa_addr, address)) {
+			snprintf(ret_name, IF_NAMESIZE, "%s", at->ifa_name);
+			break;
+		}
+	}
+	freeifaddrs(all);
+}
+
+/* From where this machine would send to a peer: the kernel says so without sending anything. */
+static void find_way(const char *peer, char ret_name[IF_NAMESIZE])
+{
+	struct sockaddr_storage address;
+	socklen_t len;
+	int fd;
+
+	ret_name[0] = '\0';
+	if (!parse_peer(peer, &address, &len)) {
+		return;
+	}
+	fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		return;
+	}
+	if (connect(fd, (const struct sockaddr *)&address, len) == 0) {
+		/* To an address of its own it goes by the loopback, whose interface that is not. */
+		find_owner(&address, ret_name);
+		if (ret_name[0]) {
+			snprintf(ret_name, IF_NAMESIZE, "lo");
+		} else {
+			len = sizeof(address);
+			if (getsockname(fd, (struct sockaddr *)&address, &len) == 0) {
+				find_owner(&address, ret_name);
+			}
+		}
+	}
+	close(fd);
+}
+
+void doctor_net_read_way(struct doctor_netvst *netvst, const char *root)
+{
+	struct doctor_iface iface = {.speed_mbit = DOCTOR_UNKNOWN};
+
+	find_way(netvst->peer, netvst->interface);
+	memcpy(iface.name, netvst->interface, sizeof(iface.name));
+	if (iface.name[0] && strcmp(iface.name, "lo") != 0) {
+		read_kind(&iface, root);
+		read_link_state(&iface, root);
+	}
+	netvst->wireless = iface.wireless;
+	netvst->speed_mbit = iface.speed_mbit;
 }
 
 /* True where the driver has answered. */

@@ -10,4 +10,7 @@
 /* root: as for doctor_facts_read(); the driver is asked only where it is "". What the daemon told stays. */
 void doctor_net_read(struct doctor_iface *iface, const char *root);
 
+/* Which interface leads to the peer of a NetVST section, and what that is; nothing is sent. */
+void doctor_net_read_way(struct doctor_netvst *netvst, const char *root);
+
 #endif

@@ -31,6 +31,8 @@ void doctor_check_raw_socket(const struct doctor_facts *facts, struct doctor_rep
 
 	if (p->is_daemon && p->net_raw == 1) {
 		doctor_add(report, DOCTOR_OK, NULL, "ethlinkd may send raw Ethernet frames (CAP_NET_RAW)");
+	} else if (p->is_daemon && facts->n_devices == 0 && facts->n_netvst > 0) {
+		doctor_add(report, DOCTOR_SKIPPED, NULL, "not needed: no box is configured, NetVST only");
 	} else if (p->is_daemon && p->net_raw == 0) {
 		doctor_shell_word(word, sizeof(word), program);
 		f = doctor_add(report, DOCTOR_PROBLEM, NULL,

@@ -61,6 +61,18 @@ static void json_double(FILE *f, double d, int decimals)
 	}
 }
 
+static void json_dict(FILE *f, const struct prop_list *list, int decimals)
+{
+	fputc('{', f);
+	for (unsigned i = 0; i < list->n_props; i++) {
+		fputs(i ? ", " : "", f);
+		json_string(f, list->props[i].name);
+		fputs(": ", f);
+		json_prop(f, &list->props[i], decimals);
+	}
+	fputc('}', f);
+}
+
 static void json_value(FILE *f, enum prop_kind kind, const union prop_value *value, int decimals)
 {
 	switch (kind) {
@@ -78,6 +90,9 @@ static void json_value(FILE *f, enum prop_kind kind, const union prop_value *val
 		break;
 	case PROP_STRING:
 		json_string(f, value->s);
+		break;
+	case PROP_DICT:
+		json_dict(f, value->list, decimals);
 		break;
 	}
 }

@@ -5,10 +5,15 @@ libctl_a_SOURCES = \
 	src/ctl/client-call.c \
 	src/ctl/client-device.c \
 	src/ctl/client-device.h \
+	src/ctl/client-entries.c \
+	src/ctl/client-entries.h \
+	src/ctl/client-netvst.c \
+	src/ctl/client-netvst.h \
 	src/ctl/client-watch.c \
 	src/ctl/client-watch.h \
 	src/ctl/cmd-levels.c \
 	src/ctl/cmd-meters.c \
+	src/ctl/cmd-netvst.c \
 	src/ctl/cmd-status.c \
 	src/ctl/colour.h \
 	src/ctl/command.c \
@@ -23,6 +28,7 @@ libctl_a_SOURCES = \
 	src/ctl/doctor-facts.h \
 	src/ctl/doctor-net.c \
 	src/ctl/doctor-net.h \
+	src/ctl/doctor-netvst.c \
 	src/ctl/doctor-pipewire.c \
 	src/ctl/doctor-pipewire.h \
 	src/ctl/doctor-print.c \
@@ -51,6 +57,7 @@ libctl_a_SOURCES = \
 	src/ctl/status.h \
 	src/ctl/status-device.c \
 	src/ctl/status-internal.h \
+	src/ctl/status-netvst.c \
 	src/ctl/status-text.c
 libctl_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(NCURSES_CFLAGS)
 if WITH_MIXER

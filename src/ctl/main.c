@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const struct command commands[] = {
-	{"status", "[DEVICE] [--json]", "the daemon and its boxes, for a person or as JSON", status_help,
-		run_status},
+	{"status", "[NAME] [--json]", "the daemon, its boxes and NetVST sections, for a person or as JSON",
+		status_help, run_status},
 	{"gain", "DEVICE [CHANNEL|all] [DB]", "read or set gains", gain_help, run_gain},
 	{"mute", "DEVICE [CHANNEL|all] [on|off|toggle]", "read or set mutes", mute_help, run_mute},
 	{"phantom", "DEVICE [1-4|5-8] [on|off]", "read or set the phantom power of an adc8", phantom_help,
@@ -19,10 +19,15 @@ static const struct command commands[] = {
 		run_reset},
 	{"meters", "[DEVICE] [--json] [--once]", "show levels", meters_help, run_meters},
 	{"mixer", "", "faders, mutes, meters and link states on the whole terminal", mixer_help, run_mixer},
+	{"netvst",
+		"[NAME [param EFFECT PARAM VALUE | gain STRIP [DB] | mute STRIP | unmute STRIP | reset]] "
+		"[--json]",
+		"list NetVST sections; their gains, mutes and plug-in parameters", netvst_help, run_netvst},
 	{"scan", "INTERFACE [--probe] [--serial A-B] [--model MODEL] [--seconds N] [--json]",
 		"look for boxes", scan_help, run_scan},
 	{"doctor", "[--json] [-v]", "check what makes audio glitch on this machine", doctor_help, run_doctor},
-	{"devices", "", "the names of the boxes, one a line", devices_help, run_devices},
+	{"devices", "[--netvst | --all]", "the names of the boxes or NetVST sections, one a line",
+		devices_help, run_devices},
 	{"reload", "", "read the configuration again; if it is wrong, nothing changes", reload_help,
 		run_reload},
 };

@@ -104,6 +104,9 @@ static void take_peaks(struct mixer_box *box, const struct client_device *device
 
 static void take_device(struct mixer_box *box, const struct client_device *device)
 {
+	box->netvst = false;
+	box->n_channels = CLIENT_CHANNELS;
+	box->step = 1;
 	copy_text(box->name, device->name);
 	copy_text(box->model, device->model);
 	copy_text(box->interface, device->interface);
@@ -123,6 +126,45 @@ static void take_device(struct mixer_box *box, const struct client_device *devic
 	}
 }
 
+/* The daemon does not tell their range: it is always the same. */
+static void take_netvst(struct mixer_box *box, const struct client_netvst *netvst)
+{
+	static const char *const labels[2][CLIENT_STRIPS] = {{"send", "return"}, {"reply", "receive"}};
+	bool server = netvst->role && strcmp(netvst->role, "server") == 0;
+	const char *host = netvst->host ? netvst->host : "?";
+
+	box->netvst = true;
+	box->n_channels = CLIENT_STRIPS;
+	box->step = CLIENT_CHANNELS / 2 / CLIENT_STRIPS;
+	copy_text(box->name, netvst->name);
+	copy_text(box->model, netvst->role);
+	copy_text(box->state, netvst->state);
+	snprintf(box->error, sizeof(box->error), "%s", netvst->error ? netvst->error : "");
+	/* Who is there; or, while nobody is, who is to be. */
+	if (netvst->peer && *netvst->peer &&
+		(strcmp(box->state, "online") == 0 || strcmp(box->state, "measuring") == 0)) {
+		copy_text(box->interface, netvst->peer);
+	} else {
+		snprintf(box->interface, sizeof(box->interface), "%.*s:%u", MIXER_TEXT_MAX - 8, host,
+			netvst->port);
+	}
+	snprintf(box->format, sizeof(box->format), "dialect %.16s, %.16s%s",
+		netvst->dialect ? netvst->dialect : "?", netvst->codec ? netvst->codec : "?",
+		server ? "" : ", block ");
+	if (!server) {
+		snprintf(box->format + strlen(box->format), 16, "%u", netvst->block_frames);
+	}
+	box->latency_frames = netvst->latency_frames;
+	box->gain_min_db = CLIENT_NETVST_GAIN_MIN_DB;
+	box->gain_max_db = CLIENT_NETVST_GAIN_MAX_DB;
+	box->n_phantom = 0;
+	for (unsigned k = 0; k < CLIENT_STRIPS; k++) {
+		copy_text(box->channels[k].label, labels[server][k]);
+		value_told(&box->channels[k].gain_db, whole_db(netvst->gain_db[k]));
+		value_told(&box->channels[k].mute, netvst->muted[k]);
+	}
+}
+
 static struct mixer_box *find_box(struct mixer_model *model, const char *name)
 {
 	for (unsigned i = 0; name && i < model->n_boxes; i++) {
@@ -133,36 +175,57 @@ static struct mixer_box *find_box(struct mixer_model *model, const char *name)
 	return NULL;
 }
 
-int mixer_model_sync(
-	struct mixer_model *model, const struct client_device *const *devices, unsigned n_devices)
+/* What was known of it before, where it is of the same kind. */
+static void begin_box(struct mixer_model *model, struct mixer_box *box, const char *name, bool netvst)
 {
-	struct mixer_box *boxes = calloc(MAX(n_devices, 1), sizeof(*boxes));
-	const char *at = model->n_boxes > 0 ? model->boxes[model->box].name : NULL;
-	unsigned box = n_devices > 0 ? MIN(model->box, n_devices - 1) : 0;
+	const struct mixer_box *old = find_box(model, name);
 
-	if (!boxes) {
-		return -ENOMEM;
+	if (old && old->netvst == netvst) {
+		*box = *old;
+		return;
 	}
-	for (unsigned i = 0; i < n_devices; i++) {
-		const struct mixer_box *old = find_box(model, devices[i]->name);
+	for (unsigned k = 0; k < CLIENT_CHANNELS; k++) {
+		silence(&box->channels[k]);
+	}
+}
 
-		if (old) {
-			boxes[i] = *old;
-		} else {
-			for (unsigned k = 0; k < CLIENT_CHANNELS; k++) {
-				silence(&boxes[i].channels[k]);
-			}
-		}
-		take_device(&boxes[i], devices[i]);
-		/* The cursor stays with its box, wherever that is now. */
-		if (at && strcmp(boxes[i].name, at) == 0) {
+/* The cursor stays with its box, wherever that is now. */
+static void take_boxes(struct mixer_model *model, struct mixer_box *boxes, unsigned n)
+{
+	const char *at = model->n_boxes > 0 ? model->boxes[model->box].name : NULL;
+	unsigned box = n > 0 ? MIN(model->box, n - 1) : 0;
+
+	for (unsigned i = 0; at && i < n; i++) {
+		if (strcmp(boxes[i].name, at) == 0) {
 			box = i;
 		}
 	}
 	free(model->boxes);
 	model->boxes = boxes;
-	model->n_boxes = n_devices;
+	model->n_boxes = n;
 	model->box = box;
+	if (n > 0) {
+		model->channel = MIN(model->channel, boxes[box].n_channels - 1);
+	}
+}
+
+int mixer_model_sync(struct mixer_model *model, const struct client_device *const *devices,
+	unsigned n_devices, const struct client_netvst *const *netvst, unsigned n_netvst)
+{
+	struct mixer_box *boxes = calloc(MAX(n_devices + n_netvst, 1), sizeof(*boxes));
+
+	if (!boxes) {
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < n_devices; i++) {
+		begin_box(model, &boxes[i], devices[i]->name, false);
+		take_device(&boxes[i], devices[i]);
+	}
+	for (unsigned i = 0; i < n_netvst; i++) {
+		begin_box(model, &boxes[n_devices + i], netvst[i]->name, true);
+		take_netvst(&boxes[n_devices + i], netvst[i]);
+	}
+	take_boxes(model, boxes, n_devices + n_netvst);
 	return 0;
 }
 
@@ -176,8 +239,19 @@ void mixer_model_peaks(struct mixer_model *model, const struct client_device *de
 {
 	struct mixer_box *box = find_box(model, device->name);
 
-	if (box && device->has_peaks) {
+	if (box && !box->netvst && device->has_peaks) {
 		take_peaks(box, device);
+	}
+}
+
+void mixer_model_netvst_peaks(struct mixer_model *model, const struct client_netvst *netvst)
+{
+	struct mixer_box *box = find_box(model, netvst->name);
+
+	for (unsigned k = 0; box && box->netvst && netvst->has_peaks && k < CLIENT_STRIPS; k++) {
+		box->channels[k].peak_dbfs = netvst->peak_dbfs[k];
+		box->channels[k].hold_dbfs = netvst->hold_dbfs[k];
+		take_clips(&box->channels[k], netvst->clips[k]);
 	}
 }
 
@@ -219,14 +293,24 @@ void mixer_model_refused(struct mixer_model *model, const char *why)
 
 static void move_strip(struct mixer_model *model, int step)
 {
-	unsigned at = model->box * CLIENT_CHANNELS + model->channel;
-
-	if ((step < 0 && at == 0) || (step > 0 && at + 1 == model->n_boxes * CLIENT_CHANNELS)) {
-		return;
+	if (step < 0 && model->channel > 0) {
+		model->channel--;
+	} else if (step < 0 && model->box > 0) {
+		model->box--;
+		model->channel = model->boxes[model->box].n_channels - 1;
+	} else if (step > 0 && model->channel + 1 < model->boxes[model->box].n_channels) {
+		model->channel++;
+	} else if (step > 0 && model->box + 1 < model->n_boxes) {
+		model->box++;
+		model->channel = 0;
 	}
-	at = step < 0 ? at - 1 : at + 1;
-	model->box = at / CLIENT_CHANNELS;
-	model->channel = at % CLIENT_CHANNELS;
+}
+
+/* To the same strip of another box, or to its last one. */
+static void move_box(struct mixer_model *model, unsigned box)
+{
+	model->box = box % model->n_boxes;
+	model->channel = MIN(model->channel, model->boxes[model->box].n_channels - 1);
 }
 
 static void change_gain(struct mixer_model *model, int step_db)
@@ -257,10 +341,10 @@ static void toggle_all_mutes(struct mixer_model *model)
 	struct mixer_box *box = &model->boxes[model->box];
 	bool all = true;
 
-	for (unsigned k = 0; k < CLIENT_CHANNELS; k++) {
+	for (unsigned k = 0; k < box->n_channels; k++) {
 		all = all && mixer_value_shown(&box->channels[k].mute);
 	}
-	for (unsigned k = 0; k < CLIENT_CHANNELS; k++) {
+	for (unsigned k = 0; k < box->n_channels; k++) {
 		value_set(&box->channels[k].mute, !all);
 	}
 }
@@ -290,20 +374,20 @@ static bool moving_key(struct mixer_model *model, enum mixer_key key)
 		model->channel = 0;
 		return true;
 	case MIXER_KEY_LAST:
-		model->channel = CLIENT_CHANNELS - 1;
+		model->channel = model->boxes[model->box].n_channels - 1;
 		return true;
 	case MIXER_KEY_NEXT_BOX:
-		model->box = (model->box + 1) % model->n_boxes;
+		move_box(model, model->box + 1);
 		return true;
 	case MIXER_KEY_PREVIOUS_BOX:
-		model->box = (model->box + model->n_boxes - 1) % model->n_boxes;
+		move_box(model, model->box + model->n_boxes - 1);
 		return true;
 	case MIXER_KEY_CLEAR_CLIPS:
 		clear_clips(model);
 		return true;
 	default:
 		if (key >= MIXER_KEY_STRIP_1 && key <= MIXER_KEY_STRIP_8) {
-			model->channel = (unsigned)(key - MIXER_KEY_STRIP_1);
+			(void)mixer_model_select(model, model->box, (unsigned)(key - MIXER_KEY_STRIP_1));
 			return true;
 		}
 		return false;
@@ -361,12 +445,14 @@ void mixer_model_key(struct mixer_model *model, enum mixer_key key)
 	}
 }
 
-void mixer_model_select(struct mixer_model *model, unsigned box, unsigned channel)
+bool mixer_model_select(struct mixer_model *model, unsigned box, unsigned channel)
 {
-	if (box < model->n_boxes && channel < CLIENT_CHANNELS) {
-		model->box = box;
-		model->channel = channel;
+	if (box >= model->n_boxes || channel >= model->boxes[box].n_channels) {
+		return false;
 	}
+	model->box = box;
+	model->channel = channel;
+	return true;
 }
 
 /* --- calls --- */
@@ -377,7 +463,7 @@ static bool next_mute_all(struct mixer_box *box, int64_t now, struct mixer_call 
 	bool differs = false;
 
 	/* Channels that are muted already do not stand in the way: the call is the same for them. */
-	for (unsigned k = 0; k < CLIENT_CHANNELS; k++) {
+	for (unsigned k = 0; k < box->n_channels; k++) {
 		const struct mixer_value *mute = &box->channels[k].mute;
 
 		if (!mute->open || mute->under_way || mute->want != want) {
@@ -388,10 +474,10 @@ static bool next_mute_all(struct mixer_box *box, int64_t now, struct mixer_call 
 	if (!differs) {
 		return false;
 	}
-	for (unsigned k = 0; k < CLIENT_CHANNELS; k++) {
+	for (unsigned k = 0; k < box->n_channels; k++) {
 		value_sent(&box->channels[k].mute, now);
 	}
-	*ret_call = (struct mixer_call){MIXER_CALL_MUTE_ALL, box->name, 0, want};
+	*ret_call = (struct mixer_call){MIXER_CALL_MUTE_ALL, box->netvst, box->name, 0, want};
 	return true;
 }
 
@@ -402,12 +488,13 @@ static bool next_of_channel(struct mixer_box *box, unsigned k, int64_t now, stru
 
 	if (value_due(mute, now)) {
 		value_sent(mute, now);
-		*ret_call = (struct mixer_call){MIXER_CALL_MUTE, box->name, k + 1, mute->want};
+		*ret_call = (struct mixer_call){MIXER_CALL_MUTE, box->netvst, box->name, k + 1, mute->want};
 		return true;
 	}
 	if (value_due(gain_db, now)) {
 		value_sent(gain_db, now);
-		*ret_call = (struct mixer_call){MIXER_CALL_GAIN, box->name, k + 1, gain_db->want};
+		*ret_call =
+			(struct mixer_call){MIXER_CALL_GAIN, box->netvst, box->name, k + 1, gain_db->want};
 		return true;
 	}
 	return false;
@@ -421,7 +508,7 @@ bool mixer_model_next_call(struct mixer_model *model, int64_t now, struct mixer_
 		if (next_mute_all(box, now, ret_call)) {
 			return true;
 		}
-		for (unsigned k = 0; k < CLIENT_CHANNELS; k++) {
+		for (unsigned k = 0; k < box->n_channels; k++) {
 			if (next_of_channel(box, k, now, ret_call)) {
 				return true;
 			}
@@ -451,5 +538,6 @@ bool mixer_channel_clipped(const struct mixer_channel *channel)
 
 bool mixer_box_is_live(const struct mixer_model *model, const struct mixer_box *box)
 {
-	return model->joined && strcmp(box->state, "online") == 0;
+	return model->joined &&
+	       (strcmp(box->state, "online") == 0 || (box->netvst && strcmp(box->state, "listening") == 0));
 }

@@ -1,5 +1,5 @@
 /*
- * What the mixer knows: the boxes and their levels, where the cursor is, what the user wants that the daemon has not
+ * What the mixer knows: the boxes and NetVST sections and their levels, where the cursor is, what the user wants that the daemon has not
  * confirmed yet, and what a key does to all of that. No terminal and no connection in here.
  *
  * A value that the user changes is shown at once. Of each value one call at most is under way; what was wanted meanwhile
@@ -11,6 +11,7 @@
 #define CTL_MIXER_MODEL_H
 
 #include "ctl/client-device.h"
+#include "ctl/client-netvst.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,13 +42,19 @@ struct mixer_channel {
 	uint64_t clips_seen; /* when the marks were taken away */
 };
 
+/* A box, or a NetVST section: it has two channels, send and return (of a server: reply and receive). */
 struct mixer_box {
+	bool netvst;
 	char name[MIXER_TEXT_MAX];
-	char model[MIXER_TEXT_MAX];
-	char interface[MIXER_TEXT_MAX];
+	char model[MIXER_TEXT_MAX];	/* of a section: its role */
+	char interface[MIXER_TEXT_MAX]; /* of a section: to whom, or where it listens */
 	char state[MIXER_TEXT_MAX];
+	char error[MIXER_NOTICE_MAX]; /* of a section: why it is not online */
+	char format[MIXER_TEXT_MAX];  /* of a section: dialect, codec and block */
 	unsigned serial;
 	unsigned latency_frames;
+	unsigned n_channels;
+	unsigned step; /* of 8 places, so many from one strip to the next */
 	int gain_min_db;
 	int gain_max_db;
 	bool phantom[CLIENT_BANKS];
@@ -103,26 +110,28 @@ enum mixer_call_kind {
 
 struct mixer_call {
 	enum mixer_call_kind kind;
-	const char *device; /* valid until the boxes are read again */
-	unsigned channel;   /* 1..8; 0: MIXER_CALL_MUTE_ALL */
+	bool netvst;
+	const char *device; /* or section; valid until the boxes are read again */
+	unsigned channel;   /* from 1 on; 0: MIXER_CALL_MUTE_ALL */
 	int value;	    /* dB, or whether it is muted */
 };
 
 void mixer_model_fini(struct mixer_model *model);
 
-/* Takes over all boxes as the daemon tells them now. 0 or -ENOMEM; nothing has changed then. */
-int mixer_model_sync(
-	struct mixer_model *model, const struct client_device *const *devices, unsigned n_devices);
-/* The meters of one box. */
+/* Takes over all boxes and then all sections as the daemon tells them now. 0 or -ENOMEM; nothing has changed then. */
+int mixer_model_sync(struct mixer_model *model, const struct client_device *const *devices,
+	unsigned n_devices, const struct client_netvst *const *netvst, unsigned n_netvst);
+/* The meters of one box, and of one section. */
 void mixer_model_peaks(struct mixer_model *model, const struct client_device *device);
+void mixer_model_netvst_peaks(struct mixer_model *model, const struct client_netvst *netvst);
 /* The daemon has gone: nothing is under way any more, and the meters fall. */
 void mixer_model_lost(struct mixer_model *model, const char *why);
 /* A call was refused: what the daemon last said counts again. */
 void mixer_model_refused(struct mixer_model *model, const char *why);
 
 void mixer_model_key(struct mixer_model *model, enum mixer_key key);
-/* To a strip that is there; another is no error, and nothing happens. */
-void mixer_model_select(struct mixer_model *model, unsigned box, unsigned channel);
+/* To a strip. False: it is not there, and nothing happens. */
+bool mixer_model_select(struct mixer_model *model, unsigned box, unsigned channel);
 
 /* The next call to make, which then counts as under way. False: there is none. */
 bool mixer_model_next_call(struct mixer_model *model, int64_t now, struct mixer_call *ret_call);

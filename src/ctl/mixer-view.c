@@ -154,6 +154,13 @@ static void draw_notice(const struct view *v)
 
 /* --- one box --- */
 
+/* It may come right by itself. */
+static bool is_trying(const struct mixer_box *box)
+{
+	return strcmp(box->state, "searching") == 0 || strcmp(box->state, "connecting") == 0 ||
+	       strcmp(box->state, "measuring") == 0;
+}
+
 static attr_t state_attr(const struct view *v, const struct mixer_box *box)
 {
 	if (!v->model->joined) {
@@ -162,7 +169,7 @@ static attr_t state_attr(const struct view *v, const struct mixer_box *box)
 	if (mixer_box_is_live(v->model, box)) {
 		return colour(v, PAIR_GREEN) | A_BOLD;
 	}
-	return colour(v, strcmp(box->state, "searching") == 0 ? PAIR_YELLOW : PAIR_RED) | A_BOLD;
+	return colour(v, is_trying(box) ? PAIR_YELLOW : PAIR_RED) | A_BOLD;
 }
 
 /* As "status" has them: the words are the names, without the hyphen. */
@@ -189,7 +196,11 @@ static void draw_header(const struct view *v, const struct mixer_box *box, unsig
 	right -= 2;
 	put(MIXER_ROW_HEADER, right, state_attr(v, box),
 		mixer_box_is_live(v->model, box) ? v->glyphs->live : v->glyphs->away);
-	snprintf(what, sizeof(what), "%.16s %u", box->model, box->serial);
+	if (box->netvst) {
+		snprintf(what, sizeof(what), "%.16s", box->model);
+	} else {
+		snprintf(what, sizeof(what), "%.16s %u", box->model, box->serial);
+	}
 	col += put_text(v, MIXER_ROW_HEADER, col, right - col - WHAT_COLS - 3,
 		selected ? A_BOLD | A_REVERSE : A_BOLD, box->name);
 	(void)put_text(v, MIXER_ROW_HEADER, col + 2, WHAT_COLS, A_NORMAL, what);
@@ -199,9 +210,12 @@ static void draw_header(const struct view *v, const struct mixer_box *box, unsig
 static void state_hint(const struct mixer_box *box, char *text, size_t size)
 {
 	union prop_value state = {.s = (char *)box->state}, interface = {.s = (char *)box->interface};
+	union prop_value role = {.s = (char *)box->model}, error = {.s = (char *)box->error};
 	struct prop props[] = {
 		{(char *)"state", PROP_STRING, false, 1, &state},
 		{(char *)"interface", PROP_STRING, false, 1, &interface},
+		{(char *)"role", PROP_STRING, false, 1, &role},
+		{(char *)"error", PROP_STRING, false, 1, &error},
 	};
 	const struct prop_list list = {props, ARRAY_SIZE(props)};
 	FILE *f = fmemopen(text, size, "w");
@@ -209,7 +223,11 @@ static void state_hint(const struct mixer_box *box, char *text, size_t size)
 
 	text[0] = '\0';
 	if (f) {
-		status_print_hints(&list, f);
+		if (box->netvst) {
+			status_print_netvst_hints(&list, f);
+		} else {
+			status_print_hints(&list, f);
+		}
 		(void)fclose(f);
 	}
 	text[size - 1] = '\0';
@@ -252,9 +270,14 @@ static void draw_info(const struct view *v, const struct mixer_box *box, unsigne
 		draw_hint(v, box, col, width);
 		return;
 	}
-	len = snprintf(text, sizeof(text), "on %s, latency %.1f ms", box->interface,
-		v->model->rate_hz ? 1000.0 * box->latency_frames / v->model->rate_hz : 0.0);
-	if (box->n_phantom == CLIENT_BANKS) {
+	len = snprintf(text, sizeof(text), "%s %s, latency %.1f ms",
+		!box->netvst			    ? "on"
+		: strcmp(box->model, "server") == 0 ? "at"
+						    : "to",
+		box->interface, v->model->rate_hz ? 1000.0 * box->latency_frames / v->model->rate_hz : 0.0);
+	if (box->netvst) {
+		snprintf(text + len, sizeof(text) - (size_t)len, ", %s", box->format);
+	} else if (box->n_phantom == CLIENT_BANKS) {
 		snprintf(text + len, sizeof(text) - (size_t)len, ", phantom 1-4 %s, 5-8 %s",
 			box->phantom[0] ? "on" : "off", box->phantom[1] ? "on" : "off");
 	}
@@ -264,7 +287,8 @@ static void draw_info(const struct view *v, const struct mixer_box *box, unsigne
 /* What the rows mean: dB of the faders on the left, dBFS of the meters on the right. */
 static void draw_scales(const struct view *v, const struct mixer_box *box, unsigned place)
 {
-	int col = mixer_layout_box_col(v->l, place), right = col + v->l->box_cols - MIXER_SCALE_COLS;
+	int col = mixer_layout_box_col(v->l, place);
+	int right = mixer_layout_strip_col(v->l, place, box->n_channels * box->step);
 	int bottom = v->l->row_gain - 1;
 	struct mixer_tick ticks[MIXER_TICKS_MAX];
 	char text[8];
@@ -325,15 +349,16 @@ static void draw_meter(const struct view *v, const struct mixer_channel *channel
 	}
 }
 
+/* width: of the label alone. */
 static void draw_label(const struct view *v, const struct mixer_channel *channel, unsigned k, int middle,
-	bool selected, attr_t attr)
+	int width, bool selected, attr_t attr)
 {
 	char buf[TEXT_SIZE], number[16];
 	int cols;
 
 	snprintf(number, sizeof(number), "%u", k + 1);
-	cols = mixer_text_label(buf, sizeof(buf), *channel->label ? channel->label : number,
-		v->l->strip_cols - 2, v->look->utf8);
+	cols = mixer_text_label(
+		buf, sizeof(buf), *channel->label ? channel->label : number, width, v->look->utf8);
 	put(v->l->row_label, middle - cols / 2, selected ? A_BOLD | A_REVERSE : attr, buf);
 	if (selected) {
 		put(v->l->row_label, middle - cols / 2 - 1, A_BOLD, "<");
@@ -345,7 +370,8 @@ static void draw_strip(
 	const struct view *v, const struct mixer_box *box, unsigned place, unsigned k, bool selected)
 {
 	const struct mixer_channel *channel = &box->channels[k];
-	int knob = mixer_layout_knob_col(v->l, place, k), meter = mixer_layout_meter_col(v->l, place, k);
+	int knob = mixer_layout_knob_col(v->l, place, k * box->step);
+	int meter = mixer_layout_meter_col(v->l, place, k * box->step);
 	int gain_db = mixer_value_shown(&channel->gain_db), middle = knob + MIXER_KNOB_COLS;
 	bool live = mixer_box_is_live(v->model, box), muted = mixer_value_shown(&channel->mute);
 	attr_t attr = live ? A_NORMAL : A_DIM;
@@ -362,7 +388,8 @@ static void draw_strip(
 		muted ? "[M]" : "[ ]");
 	mixer_text_level(text, channel->hold_dbfs);
 	put(v->l->row_peak, middle - 2, attr, text);
-	draw_label(v, channel, k, middle, selected, attr);
+	/* Where there is room beside it, a label may need it. */
+	draw_label(v, channel, k, middle, v->l->strip_cols - (box->step > 1 ? 0 : 2), selected, attr);
 }
 
 static void draw_box(const struct view *v, unsigned i, unsigned place)
@@ -373,7 +400,7 @@ static void draw_box(const struct view *v, unsigned i, unsigned place)
 	draw_header(v, box, place, selected);
 	draw_info(v, box, place);
 	draw_scales(v, box, place);
-	for (unsigned k = 0; k < CLIENT_CHANNELS; k++) {
+	for (unsigned k = 0; k < box->n_channels; k++) {
 		draw_strip(v, box, place, k, selected && k == v->model->channel);
 	}
 }
@@ -419,6 +446,9 @@ static void draw_help(const struct view *v)
 		"",
 		"Meters: peaks of what goes to the box, and the highest of 2 s.",
 		"CLIP: above full scale.  Any key goes back.",
+		"",
+		"A NetVST section has two strips: what goes to the other end (send, reply)",
+		"and what comes from it (return, receive), each stereo.",
 	};
 
 	put(0, 1, A_BOLD | colour(v, PAIR_CYAN), "ethlinkctl mixer");

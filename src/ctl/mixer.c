@@ -64,8 +64,25 @@ static void draw_in(struct mixer *mixer, uint64_t us)
 
 /* --- to the daemon --- */
 
+static int make_netvst_call(struct mixer *mixer, const struct mixer_call *call)
+{
+	switch (call->kind) {
+	case MIXER_CALL_GAIN:
+		return client_watch_call_netvst(
+			mixer->watch, call->device, "SetGain", "ud", call->channel, (double)call->value);
+	case MIXER_CALL_MUTE:
+	case MIXER_CALL_MUTE_ALL:
+		return client_watch_call_netvst(
+			mixer->watch, call->device, "SetMute", "ub", call->channel, call->value);
+	}
+	return -EINVAL;
+}
+
 static int make_call(struct mixer *mixer, const struct mixer_call *call)
 {
+	if (call->netvst) {
+		return make_netvst_call(mixer, call);
+	}
 	switch (call->kind) {
 	case MIXER_CALL_GAIN:
 		return client_watch_call(
@@ -118,17 +135,22 @@ static void take_daemon(struct mixer_model *model, const struct client_daemon *d
 
 static int take_devices(struct mixer *mixer)
 {
-	unsigned n = client_watch_n_devices(mixer->watch);
+	unsigned n = client_watch_n_devices(mixer->watch), n_netvst = client_watch_n_netvst(mixer->watch);
 	const struct client_device **devices = calloc(MAX(n, 1), sizeof(const struct client_device *));
+	const struct client_netvst **netvst = calloc(MAX(n_netvst, 1), sizeof(const struct client_netvst *));
 	int r = -ENOMEM;
 
-	if (devices) {
+	if (devices && netvst) {
 		for (unsigned i = 0; i < n; i++) {
 			devices[i] = client_watch_device(mixer->watch, i);
 		}
-		r = mixer_model_sync(&mixer->model, devices, n);
-		free(devices);
+		for (unsigned i = 0; i < n_netvst; i++) {
+			netvst[i] = client_watch_netvst(mixer->watch, i);
+		}
+		r = mixer_model_sync(&mixer->model, devices, n, netvst, n_netvst);
 	}
+	free(devices);
+	free(netvst);
 	return r;
 }
 
@@ -180,6 +202,14 @@ static void on_peaks(struct client_watch *watch, const struct client_device *dev
 	draw_in(mixer, DRAW_DELAY_US);
 }
 
+static void on_netvst_peaks(struct client_watch *watch, const struct client_netvst *netvst, void *data)
+{
+	struct mixer *mixer = data;
+
+	mixer_model_netvst_peaks(&mixer->model, netvst);
+	draw_in(mixer, DRAW_DELAY_US);
+}
+
 static void on_refused(struct client_watch *watch, const char *why, void *data)
 {
 	struct mixer *mixer = data;
@@ -193,6 +223,7 @@ static const struct client_watch_handler handler = {
 	.lost = on_lost,
 	.changed = on_changed,
 	.peaks = on_peaks,
+	.netvst_peaks = on_netvst_peaks,
 	.refused = on_refused,
 };
 
@@ -201,15 +232,18 @@ static const struct client_watch_handler handler = {
 static void do_mouse(struct mixer *mixer, const struct mixer_input *input)
 {
 	struct mixer_model *model = &mixer->model;
-	unsigned place, channel;
+	unsigned place, strip, box;
 	enum mixer_part part;
 
 	if (model->help || model->n_boxes == 0 ||
-		!mixer_layout_hit(&mixer->layout, input->row, input->col, &place, &channel, &part) ||
+		!mixer_layout_hit(&mixer->layout, input->row, input->col, &place, &strip, &part) ||
 		place >= mixer_layout_count(&mixer->layout, model->n_boxes, model->box)) {
 		return;
 	}
-	mixer_model_select(model, mixer_layout_first(&mixer->layout, model->box) + place, channel);
+	box = mixer_layout_first(&mixer->layout, model->box) + place;
+	if (!mixer_model_select(model, box, strip / model->boxes[box].step)) {
+		return;
+	}
 	if (input->kind == MIXER_INPUT_WHEEL_UP) {
 		mixer_model_key(model, MIXER_KEY_UP);
 	} else if (input->kind == MIXER_INPUT_WHEEL_DOWN) {
@@ -314,14 +348,15 @@ static int start(struct mixer *mixer, const struct options *options)
 			       mixer->event, options->way, options->path, &handler, mixer, &mixer->watch);
 }
 
-const char mixer_help[] = "Shows faders, mutes, meters and link states of the boxes on the whole terminal,\n"
-			  "which needs 64 columns and 16 rows, and lets you change gains and mutes. Changes\n"
-			  "made elsewhere show up. If ethlinkd ends, the mixer waits for it.\n\n"
-			  "  Left, Right, 1 to 8    choose a strip; Tab, Shift-Tab: another box\n"
-			  "  Up, Down               gain 1 dB up, down; PgUp, PgDn: 6 dB; 0: to 0 dB\n"
-			  "  m, M                   mute or open the strip, the whole box\n"
-			  "  ?                      all keys\n"
-			  "  q                      quit\n";
+const char mixer_help[] =
+	"Shows faders, mutes, meters and states of boxes and NetVST sections on the whole terminal,\n"
+	"which needs 64 columns and 16 rows, and lets you change gains and mutes. Changes\n"
+	"made elsewhere show up. If ethlinkd ends, the mixer waits for it.\n\n"
+	"  Left, Right, 1 to 8    choose a strip; Tab, Shift-Tab: another box\n"
+	"  Up, Down               gain 1 dB up, down; PgUp, PgDn: 6 dB; 0: to 0 dB\n"
+	"  m, M                   mute or open the strip, the whole box\n"
+	"  ?                      all keys\n"
+	"  q                      quit\n";
 
 int run_mixer(const struct options *options, int argc, char **argv)
 {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SIGNATURE_MAX 255 /* of D-Bus */
+
 static const struct {
 	char type;
 	enum prop_kind kind;
@@ -88,32 +90,54 @@ static int read_value(sd_bus_message *m, char type, union prop_value *ret)
 	return 1;
 }
 
+static void value_fini(enum prop_kind kind, union prop_value *value)
+{
+	if (kind == PROP_STRING) {
+		free(value->s);
+	} else if (kind == PROP_DICT) {
+		prop_list_fini(value->list);
+		free(value->list);
+	}
+}
+
 static void prop_fini(struct prop *prop)
 {
-	if (prop->kind == PROP_STRING) {
-		for (unsigned i = 0; i < prop->n_values; i++) {
-			free(prop->values[i].s);
-		}
+	for (unsigned i = 0; i < prop->n_values; i++) {
+		value_fini(prop->kind, &prop->values[i]);
 	}
 	free(prop->values);
 	free(prop->name);
 }
 
+static int read_list(sd_bus_message *m, const char *entry, struct prop_list *ret_list);
+
+/* As read_value(), of a dictionary; type: its signature. */
+static int read_dict(sd_bus_message *m, const char *type, union prop_value *ret)
+{
+	struct prop_list *list = calloc(1, sizeof(*list));
+	int r = list ? read_list(m, type + 1, list) : -ENOMEM;
+
+	if (r <= 0) {
+		free(list);
+		return r;
+	}
+	ret->list = list;
+	return 1;
+}
+
 /* As read_value(), one more value of the property. */
-static int add_value(sd_bus_message *m, char type, struct prop *prop)
+static int add_value(sd_bus_message *m, const char *type, struct prop *prop)
 {
 	union prop_value value;
 	union prop_value *values;
-	int r = read_value(m, type, &value);
+	int r = prop->kind == PROP_DICT ? read_dict(m, type, &value) : read_value(m, *type, &value);
 
 	if (r <= 0) {
 		return r;
 	}
 	values = reallocarray(prop->values, prop->n_values + 1, sizeof(*values));
 	if (!values) {
-		if (prop->kind == PROP_STRING) {
-			free(value.s);
-		}
+		value_fini(prop->kind, &value);
 		return -ENOMEM;
 	}
 	prop->values = values;
@@ -121,29 +145,34 @@ static int add_value(sd_bus_message *m, char type, struct prop *prop)
 	return 1;
 }
 
-static int read_array(sd_bus_message *m, const char *contents, struct prop *prop)
+static int read_array(sd_bus_message *m, const char *type, struct prop *prop)
 {
-	int r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, contents);
+	int r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, type);
 
 	while (r > 0) {
-		r = add_value(m, contents[0], prop);
+		r = add_value(m, type, prop);
 	}
 	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-/* contents: the signature of what is in the variant, whose value comes next. */
+static bool is_dict(const char *type)
+{
+	return strncmp(type, "a{s", strlen("a{s")) == 0;
+}
+
+/* contents: the signature of the value, which comes next. */
 static int read_prop(sd_bus_message *m, const char *name, const char *contents, struct prop_list *list)
 {
-	bool is_array = contents[0] == SD_BUS_TYPE_ARRAY;
+	bool is_array = contents[0] == SD_BUS_TYPE_ARRAY && !is_dict(contents);
 	const char *type = contents + (is_array ? 1 : 0);
-	struct prop prop = {.is_array = is_array};
+	struct prop prop = {.is_array = is_array, .kind = PROP_DICT};
 	struct prop *props;
 	int r;
 
-	if (strlen(type) != 1 || !kind_of(*type, &prop.kind) || prop_find(list, name)) {
+	if ((!is_dict(type) && (strlen(type) != 1 || !kind_of(*type, &prop.kind))) || prop_find(list, name)) {
 		return sd_bus_message_skip(m, contents);
 	}
-	r = is_array ? read_array(m, type, &prop) : add_value(m, *type, &prop);
+	r = is_array ? read_array(m, type, &prop) : add_value(m, type, &prop);
 	if (r >= 0) {
 		prop.name = strdup(name);
 		props = reallocarray(list->props, list->n_props + 1, sizeof(*props));
@@ -160,38 +189,47 @@ static int read_prop(sd_bus_message *m, const char *name, const char *contents, 
 	return 0;
 }
 
-static int read_entry(sd_bus_message *m, struct prop_list *list)
+static int read_variant(sd_bus_message *m, const char *name, struct prop_list *list)
 {
-	const char *name, *contents;
-	int r;
+	const char *contents;
+	int r = sd_bus_message_peek_type(m, NULL, &contents);
 
-	r = sd_bus_message_read_basic(m, SD_BUS_TYPE_STRING, &name);
-	if (r < 0) {
-		return r;
-	}
-	r = sd_bus_message_peek_type(m, NULL, &contents);
-	if (r < 0) {
-		return r;
-	}
-	r = sd_bus_message_enter_container(m, SD_BUS_TYPE_VARIANT, contents);
-	if (r < 0) {
-		return r;
-	}
-	r = read_prop(m, name, contents, list);
+	r = r < 0 ? r : sd_bus_message_enter_container(m, SD_BUS_TYPE_VARIANT, contents);
+	r = r < 0 ? r : read_prop(m, name, contents, list);
 	return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-int prop_list_read(sd_bus_message *m, struct prop_list *ret_list)
+/* type: of the value. */
+static int read_entry(sd_bus_message *m, const char *type, struct prop_list *list)
 {
-	struct prop_list list = {0};
-	int r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
+	const char *name;
+	int r = sd_bus_message_read_basic(m, SD_BUS_TYPE_STRING, &name);
 
-	/* enter says 0 where the message ends before the dictionary. */
-	if (r <= 0) {
-		return r < 0 ? r : -EBADMSG;
+	if (r < 0) {
+		return r;
 	}
-	while ((r = sd_bus_message_enter_container(m, SD_BUS_TYPE_DICT_ENTRY, "sv")) > 0) {
-		r = read_entry(m, &list);
+	return *type == SD_BUS_TYPE_VARIANT ? read_variant(m, name, list) : read_prop(m, name, type, list);
+}
+
+/* entry: the signature of the entries, "{sv}" or the like. 1; 0: there is none any more; or -errno. */
+static int read_list(sd_bus_message *m, const char *entry, struct prop_list *ret_list)
+{
+	char pair[SIGNATURE_MAX + 1];
+	struct prop_list list = {0};
+	int r;
+
+	if (strlen(entry) - 2 > SIGNATURE_MAX) {
+		return -EBADMSG;
+	}
+	/* What stands between the braces. */
+	memcpy(pair, entry + 1, strlen(entry) - 2);
+	pair[strlen(entry) - 2] = '\0';
+	r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, entry);
+	if (r <= 0) {
+		return r;
+	}
+	while ((r = sd_bus_message_enter_container(m, SD_BUS_TYPE_DICT_ENTRY, pair)) > 0) {
+		r = read_entry(m, pair + 1, &list);
 		if (r >= 0) {
 			r = sd_bus_message_exit_container(m);
 		}
@@ -207,7 +245,18 @@ int prop_list_read(sd_bus_message *m, struct prop_list *ret_list)
 		return r;
 	}
 	*ret_list = list;
-	return 0;
+	return 1;
+}
+
+int prop_list_read(sd_bus_message *m, struct prop_list *ret_list)
+{
+	int r = read_list(m, "{sv}", ret_list);
+
+	/* The message ended before the dictionary. */
+	if (r == 0) {
+		return -EBADMSG;
+	}
+	return r < 0 ? r : 0;
 }
 
 void prop_list_fini(struct prop_list *list)
@@ -311,4 +360,28 @@ double prop_number(const struct prop_list *list, const char *name, double otherw
 	const struct prop *prop = prop_find(list, name);
 
 	return prop && !prop->is_array ? number(prop, prop->values, otherwise) : otherwise;
+}
+
+static const struct prop_list nothing;
+
+const struct prop_list *prop_dict(const struct prop_list *list, const char *name)
+{
+	const union prop_value *value = find_single(list, name, PROP_DICT);
+
+	return value ? value->list : &nothing;
+}
+
+const struct prop_list *prop_dict_at(const struct prop_list *list, const char *name, unsigned i)
+{
+	const struct prop *prop;
+	const union prop_value *value = find_at(list, name, i, &prop);
+
+	return value && prop->kind == PROP_DICT ? value->list : &nothing;
+}
+
+unsigned prop_count(const struct prop_list *list, const char *name, enum prop_kind kind)
+{
+	const struct prop *prop = prop_find(list, name);
+
+	return prop && prop->is_array && prop->kind == kind ? prop->n_values : 0;
 }

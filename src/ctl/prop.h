@@ -1,6 +1,6 @@
 /*
- * Named values as they come in a D-Bus dictionary (a{sv}): basic types and arrays of them, kept in the
- * order in which they came.
+ * Named values as they come in a D-Bus dictionary (a{sv}): basic types, dictionaries of their own (a{sv}, a{sd} and the
+ * like), and arrays of either, kept in the order in which they came.
  *
  * Ownership: the caller embeds the list and ends it with prop_list_fini(). One thread.
  */
@@ -18,7 +18,10 @@ enum prop_kind {
 	PROP_SIGNED,
 	PROP_DOUBLE,
 	PROP_STRING,
+	PROP_DICT,
 };
+
+struct prop_list;
 
 union prop_value {
 	bool b;
@@ -26,6 +29,7 @@ union prop_value {
 	int64_t i;
 	double d;
 	char *s;
+	struct prop_list *list;
 };
 
 struct prop {
@@ -63,5 +67,12 @@ const char *prop_string_at(const struct prop_list *list, const char *name, unsig
 
 /* A single number of any kind. */
 double prop_number(const struct prop_list *list, const char *name, double otherwise);
+
+/* A dictionary, and one of an array of them; never NULL: an empty one where there is none. */
+const struct prop_list *prop_dict(const struct prop_list *list, const char *name);
+const struct prop_list *prop_dict_at(const struct prop_list *list, const char *name, unsigned i);
+
+/* How many values an array of this kind has; 0 where there is none. */
+unsigned prop_count(const struct prop_list *list, const char *name, enum prop_kind kind);
 
 #endif

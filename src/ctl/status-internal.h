@@ -1,5 +1,5 @@
 /*
- * What the table of all boxes and the page about one have in common. One thread.
+ * What the tables of boxes and NetVST sections and the pages about one have in common. One thread.
  */
 #ifndef CTL_STATUS_INTERNAL_H
 #define CTL_STATUS_INTERNAL_H
@@ -23,5 +23,11 @@ bool status_is_runtime(const struct prop_list *device, const char *key, unsigned
 
 /* What to do about it, indented lines; none for a box that is online. */
 void status_print_hints(const struct prop_list *device, FILE *f);
+
+/* The same for a NetVST section, from its role, state, host, port and error; none where it is as it should be. */
+void status_print_netvst_hints(const struct prop_list *netvst, FILE *f);
+
+/* "studio-pc:27016", "[fe80::1]:27016": whom a client calls, where a server listens. */
+void status_format_host(char *buf, size_t size, const struct prop_list *netvst);
 
 #endif

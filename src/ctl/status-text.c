@@ -223,16 +223,11 @@ static void print_daemon(const struct prop_list *daemon, FILE *f)
 		1000.0 * (double)period / (double)rate_hz, prop_unsigned(daemon, "xruns", 0));
 }
 
-void status_print_text(const struct status *status, FILE *f, bool colour)
+static void print_devices(const struct status *status, FILE *f, bool colour)
 {
 	size_t name = strlen("NAME"), interface = strlen("INTERFACE");
 	int name_width, interface_width;
 
-	print_daemon(&status->daemon, f);
-	if (status->n_devices == 0) {
-		fputs("no boxes: add a [device NAME] section to ethlinkd.conf, see ethlinkd.conf(5)\n", f);
-		return;
-	}
 	for (unsigned i = 0; i < status->n_devices; i++) {
 		name = MAX(name, strlen(prop_string(&status->devices[i], "name", "?")));
 		interface = MAX(interface, strlen(prop_string(&status->devices[i], "interface", "-")));
@@ -246,5 +241,21 @@ void status_print_text(const struct status *status, FILE *f, bool colour)
 	for (unsigned i = 0; i < status->n_devices; i++) {
 		print_device(&status->devices[i], f, colour, name_width, interface_width,
 			prop_unsigned(&status->daemon, "sample_rate", 0));
+	}
+}
+
+void status_print_text(const struct status *status, FILE *f, bool colour)
+{
+	print_daemon(&status->daemon, f);
+	if (status->n_devices + status->n_netvst == 0) {
+		fputs("no boxes: add a [device NAME] section to ethlinkd.conf, see ethlinkd.conf(5)\n", f);
+		return;
+	}
+	if (status->n_devices > 0) {
+		print_devices(status, f, colour);
+	}
+	if (status->n_netvst > 0) {
+		fputc('\n', f);
+		status_print_netvst_text(status, f, colour);
 	}
 }

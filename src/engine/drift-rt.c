@@ -8,8 +8,6 @@
 #define SURPRISE_MAX_FRAMES 32.0
 /* Windows in which a slack is learned that may stay. */
 #define WINDOWS_LEARN 4
-/* So far from its target the slack is left alone. */
-#define BAND_FRAMES 16.0
 
 void drift_init_rt(struct drift *drift)
 {
@@ -28,6 +26,21 @@ void drift_forget_rt(struct drift *drift)
 {
 	drift->arrival = NEVER;
 	drift->previous = NEVER;
+}
+
+void drift_age_rt(struct drift *drift)
+{
+	drift->previous = drift->arrival;
+	drift->arrival = NEVER;
+}
+
+bool drift_settle_rt(struct drift *drift)
+{
+	if (drift->arrival >= NEVER) {
+		return false;
+	}
+	drift->previous = NEVER;
+	return true;
 }
 
 void drift_arrival_rt(struct drift *drift, double line)
@@ -79,11 +92,10 @@ bool drift_cycle_rt(struct drift *drift, double line, uint32_t frames, uint32_t 
 		return false;
 	}
 	drift->frames = 0;
-	if (drift->arrival < NEVER) {
+	if (drift->arrival < NEVER && drift->cycle > -NEVER) {
 		follow_rt(drift, drift->arrival - drift->cycle, margin);
 	}
-	drift->previous = drift->arrival;
-	drift->arrival = NEVER;
+	drift_age_rt(drift);
 	drift->cycle = -NEVER;
 	return true;
 }
@@ -95,10 +107,10 @@ int drift_wants_rt(const struct drift *drift, uint32_t rate_hz)
 	if (drift->windows == 0) {
 		return 0;
 	}
-	if (now > drift->target + BAND_FRAMES) {
+	if (now > drift->target + DRIFT_BAND_FRAMES) {
 		return 1;
 	}
-	return now < drift->target - BAND_FRAMES ? -1 : 0;
+	return now < drift->target - DRIFT_BAND_FRAMES ? -1 : 0;
 }
 
 void drift_corrected_rt(struct drift *drift, int frames)

@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* So far from its target the slack is left alone. */
+#define DRIFT_BAND_FRAMES 16.0
+
 struct drift {
 	double arrival;	  /* least line of a block in this window */
 	double previous;  /* and in the one before */
@@ -34,6 +37,10 @@ void drift_init_rt(struct drift *drift);
 void drift_jump_rt(struct drift *drift);
 /* Blocks came no more; what is known of them is out of date. */
 void drift_forget_rt(struct drift *drift);
+/* What is known of blocks so far goes with the next call, or when a window has ended. */
+void drift_age_rt(struct drift *drift);
+/* True: since drift_age_rt() blocks have come, and only those count from now on. */
+bool drift_settle_rt(struct drift *drift);
 
 void drift_arrival_rt(struct drift *drift, double line);
 /* Least line of late; a very large one if no block has come. */

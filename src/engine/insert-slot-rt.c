@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* Blocks are looked at for so long before the first one is heard. */
+/* Blocks are looked at for so long before the first one is heard; longer where they come in large bursts. */
 #define SETTLE_NS (50 * NSEC_PER_MSEC)
+#define SETTLE_MAX_NS (800 * NSEC_PER_MSEC)
 /* Without anything else said: frames a thousand of the rate. */
 #define MARGIN_DEFAULT_MS 2
 /* Far too much in rx for so long: it will not go away by itself. */
@@ -16,6 +17,8 @@
 #define UNPACED_END_NS (5 * NSEC_PER_SEC)
 /* The prefill grows by this much at most for what comes in bursts. */
 #define GROWN_MAX_FRAMES 8192
+/* Times in UNPACED_NS that it grows: each time by half, so that is enough. */
+#define GROWTHS_MAX 4
 
 /* Frames since the run began. */
 static double frames_at_rt(const struct insert *insert, int64_t at_ns)
@@ -77,9 +80,12 @@ static void begin_rt(struct insert *insert, const struct audio_cycle *cycle)
 	slot->period = cycle->frames;
 	slot->margin = margin_rt(insert);
 	slot->grown = 0;
-	slot->began_ns = cycle->now_ns;
+	slot->growths = 0;
+	slot->grown_ns = 0;
+	slot->began_ns = slot->now_ns;
 	slot->first_ns = 0;
-	slot->fresh = false;
+	slot->settle_ns = SETTLE_NS;
+	slot->aged = false;
 	slot->jumped_ns = 0;
 	slot->unpaced_ns = 0;
 	slot->held = false;
@@ -101,7 +107,7 @@ static void resync_rt(struct insert *insert, bool forget)
 	slot_audio_cut_rt(insert);
 	if (forget) {
 		slot->first_ns = 0;
-		slot->fresh = false;
+		slot->aged = false;
 		drift_forget_rt(&slot->drift);
 	}
 }
@@ -147,39 +153,13 @@ static double read_wanted_rt(const struct insert *insert, const struct audio_cyc
 {
 	const struct insert_slot *slot = &insert->slot;
 
-	return drift_arrival_line_rt(&slot->drift) + frames_at_rt(insert, cycle->now_ns) - slot->margin -
-	       cycle->frames;
+	return drift_arrival_line_rt(&slot->drift) + frames_at_rt(insert, insert->slot.now_ns) -
+	       slot->margin - cycle->frames;
 }
 
-/* Begins to play in this cycle where blocks stand as they should. */
-static void prime_rt(struct insert *insert, const struct audio_cycle *cycle, uint64_t head)
+static void open_rt(struct insert_slot *slot)
 {
-	struct insert_slot *slot = &insert->slot;
-	double wanted;
-
-	if (!drift_has_arrivals_rt(&slot->drift)) {
-		return;
-	}
-	if (!slot->fresh && cycle->now_ns - slot->first_ns > SETTLE_NS / 2) {
-		/* After a stall the first blocks come late, many at once. What counts is how they come then. */
-		slot->fresh = true;
-		drift_forget_rt(&slot->drift);
-		return;
-	}
-	wanted = read_wanted_rt(insert, cycle);
-	if (wanted < (double)slot->read) {
-		return;
-	}
-	if (wanted + cycle->frames > (double)head) {
-		/* They do not come any more. */
-		resync_rt(insert, true);
-		return;
-	}
-	slot->read = (uint64_t)wanted;
-	fill_reply_rt(insert);
-	if (slot->state == SLOT_OFF || cycle->freewheel || cycle->now_ns - slot->first_ns < SETTLE_NS) {
-		return;
-	}
+	slot->settle_ns = SETTLE_NS;
 	slot->state = SLOT_PLAYING;
 	slot->full_cycles = 0;
 	slot->rested = 0;
@@ -201,39 +181,116 @@ static bool is_too_full_rt(struct insert *insert, const struct audio_cycle *cycl
 	return slot->full_cycles > insert->rate_hz / 1000 * FULL_MS && slot->unpaced_ns == 0;
 }
 
+/* A block waits for its reply because tx has too little. ret_lacks: so much. */
+static bool is_reply_late_rt(const struct insert *insert, uint64_t head, uint32_t *ret_lacks)
+{
+	const struct insert_slot *slot = &insert->slot;
+	uint64_t tail = atomic_load_explicit(&insert->pipe->tx_tail, memory_order_acquire);
+	uint64_t block = head > tail ? MIN(head - tail, (uint64_t)slot->block) : 0;
+	uint64_t standing = slot->wrote - tail;
+
+	*ret_lacks = standing < block ? (uint32_t)(block - standing) : 0;
+	return standing < block;
+}
+
+/* Blocks come in bursts, and tx has to hold more. adapt_rt() sees to it in the next cycle. */
+static void grow_rt(struct insert *insert, uint32_t lacks)
+{
+	struct insert_slot *slot = &insert->slot;
+
+	if (slot->now_ns - slot->grown_ns > UNPACED_NS) {
+		slot->grown_ns = slot->now_ns;
+		slot->growths = 0;
+	}
+	if (slot->growths == GROWTHS_MAX || slot->grown >= GROWN_MAX_FRAMES) {
+		slot->unpaced_ns = slot->now_ns;
+		return;
+	}
+	slot->growths++;
+	slot->grown += MAX(lacks, (uint32_t)slot->prefill / 2);
+}
+
 /*
- * A block waits for its reply because tx has too little. Either cycles were lost, and what should be in tx stands in rx; or
- * blocks come in bursts, and tx has to hold more; or the peer is faster than time itself, and only waiting helps.
+ * A late reply while it plays: either cycles were lost, and what should be in tx stands in rx; or blocks come in bursts; or
+ * the peer is faster than time itself, as when it renders to a file, and nothing helps but to let it wait.
  */
 static void look_at_replies_rt(struct insert *insert, const struct audio_cycle *cycle, uint64_t head)
 {
 	struct insert_slot *slot = &insert->slot;
-	uint64_t tail = atomic_load_explicit(&insert->pipe->tx_tail, memory_order_acquire);
-	uint64_t waiting = head > tail ? head - tail : 0;
-	uint64_t standing = slot->wrote - tail;
-	double excess;
+	uint32_t lacks;
 
-	if (slot->unpaced_ns != 0 && cycle->now_ns - slot->unpaced_ns > UNPACED_END_NS) {
+	if (slot->unpaced_ns != 0 && slot->now_ns - slot->unpaced_ns > UNPACED_END_NS) {
 		slot->unpaced_ns = 0;
 	}
-	if (waiting == 0 || standing >= MIN(waiting, slot->block)) {
+	if (!clock_settled_rt(&slot->clock) || !is_reply_late_rt(insert, head, &lacks)) {
 		return;
 	}
 	if (slot->unpaced_ns != 0) {
-		slot->unpaced_ns = cycle->now_ns;
+		slot->unpaced_ns = slot->now_ns;
+	} else if (read_wanted_rt(insert, cycle) - (double)slot->read <=
+		   slot->margin / 2.0 + DRIFT_BAND_FRAMES) {
+		grow_rt(insert, lacks);
+	} else if (slot->jumped_ns != 0 && slot->now_ns - slot->jumped_ns < UNPACED_NS) {
+		slot->unpaced_ns = slot->now_ns;
+	} else {
+		slot->jumped_ns = slot->now_ns;
+		resync_rt(insert, false);
+	}
+}
+
+/* After a stall the first blocks come late, and many at once. What counts in the end is how they come then. */
+static bool settled_rt(struct insert_slot *slot)
+{
+	int64_t looked_ns = slot->now_ns - slot->first_ns;
+
+	if (!slot->aged && looked_ns >= slot->settle_ns / 2) {
+		slot->aged = true;
+		drift_age_rt(&slot->drift);
+	}
+	return slot->aged && looked_ns >= slot->settle_ns && drift_settle_rt(&slot->drift) &&
+	       clock_settled_rt(&slot->clock);
+}
+
+/* As if it played, but nobody hears it; until blocks stand as they should. Then it plays from this cycle on. */
+static void prime_rt(struct insert *insert, const struct audio_cycle *cycle, uint64_t head)
+{
+	struct insert_slot *slot = &insert->slot;
+	double wanted;
+	bool opens;
+
+	if (!drift_has_arrivals_rt(&slot->drift)) {
 		return;
 	}
-	excess = read_wanted_rt(insert, cycle) - (double)slot->read;
-	if (excess > slot->margin / 2.0) {
-		if (slot->jumped_ns != 0 && cycle->now_ns - slot->jumped_ns < UNPACED_NS) {
-			slot->unpaced_ns = cycle->now_ns;
-			return;
-		}
-		slot->jumped_ns = cycle->now_ns;
-		resync_rt(insert, false);
-	} else if (slot->grown < GROWN_MAX_FRAMES) {
-		/* Taken up by adapt_rt() in the next cycle; once for each stretch that was found missing. */
-		slot->grown += (uint32_t)(MIN(waiting, slot->block) - standing);
+	opens = settled_rt(slot) && !cycle->freewheel;
+	wanted = read_wanted_rt(insert, cycle);
+	if (wanted + cycle->frames > (double)head) {
+		/* They do not come any more, or not for a while. */
+		slot->settle_ns = MIN(2 * slot->settle_ns, SETTLE_MAX_NS);
+		resync_rt(insert, true);
+		return;
+	}
+	opens = opens && wanted + slot->margin / 2.0 >= (double)slot->read;
+	if (!opens) {
+		wanted += cycle->frames;
+	}
+	if (wanted > (double)slot->read) {
+		slot->read = (uint64_t)wanted;
+		fill_reply_rt(insert);
+	}
+	if (opens && slot->state != SLOT_OFF) {
+		open_rt(slot);
+	}
+}
+
+/* A peer that waits for a reply sends no blocks to go by: time has to go on without. */
+static void unblock_rt(struct insert *insert, const struct audio_cycle *cycle, uint64_t head)
+{
+	struct insert_slot *slot = &insert->slot;
+	uint32_t lacks;
+
+	if (is_reply_late_rt(insert, head, &lacks)) {
+		slot->read += MIN(cycle->frames, head - slot->read);
+		fill_reply_rt(insert);
 	}
 }
 
@@ -241,10 +298,14 @@ static void play_rt(
 	struct insert *insert, const struct audio_cycle *cycle, const struct audio_insert *io, uint64_t head)
 {
 	struct insert_slot *slot = &insert->slot;
-	double line = (double)(slot->read + cycle->frames) - frames_at_rt(insert, cycle->now_ns);
+	double line = (double)(slot->read + cycle->frames) - frames_at_rt(insert, insert->slot.now_ns);
 	int wants;
 
-	if (drift_cycle_rt(&slot->drift, line, cycle->frames, cycle->rate_hz, slot->margin)) {
+	if (slot->clock.lost_ns != 0) {
+		drift_jump_rt(&slot->drift);
+	}
+	if (clock_settled_rt(&slot->clock) &&
+		drift_cycle_rt(&slot->drift, line, cycle->frames, cycle->rate_hz, slot->margin)) {
 		atomic_store_explicit(&insert->report.fill_frames, slot->least, memory_order_relaxed);
 		slot->least = UINT32_MAX;
 	}
@@ -281,6 +342,9 @@ static bool run_rt(struct insert *insert, const struct audio_cycle *cycle, const
 	if (slot->state == SLOT_PRIMING) {
 		prime_rt(insert, cycle, head);
 	}
+	if (slot->state == SLOT_PRIMING) {
+		unblock_rt(insert, cycle, head);
+	}
 	if (slot->state == SLOT_PLAYING) {
 		play_rt(insert, cycle, io, head);
 		played = true;
@@ -295,8 +359,9 @@ void slot_process_rt(struct insert *insert, const struct audio_cycle *cycle, str
 	struct insert_slot *slot = &insert->slot;
 	bool is_new = false;
 	uint32_t run = nvpipe_begin_rt(insert->pipe, cycle, &is_new);
-	uint64_t first;
 
+	clock_update_rt(&slot->clock, cycle);
+	slot->now_ns = cycle->now_ns - slot->clock.late_ns;
 	fade_set_rate_rt(&slot->reply, cycle->rate_hz);
 	atomic_store_explicit(&insert->report.latency_frames, margin_rt(insert), memory_order_relaxed);
 	if (is_new && slot->state != SLOT_OFF) {
@@ -305,9 +370,10 @@ void slot_process_rt(struct insert *insert, const struct audio_cycle *cycle, str
 	if (run && is_new) {
 		begin_rt(insert, cycle);
 	}
-	first = slot->read;
+	slot->moved = 0;
 	if (slot->state == SLOT_OFF || !run_rt(insert, cycle, io)) {
+		slot->from = slot->read;
 		insert_play_rt(insert, 0, cycle->frames, false);
 	}
-	slot_midi_rt(insert, cycle, io, first);
+	slot_midi_rt(insert, cycle, io);
 }

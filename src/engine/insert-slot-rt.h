@@ -16,6 +16,7 @@
 #ifndef ENGINE_INSERT_SLOT_RT_H
 #define ENGINE_INSERT_SLOT_RT_H
 
+#include "engine/clock-rt.h"
 #include "engine/drift-rt.h"
 #include "engine/fade-rt.h"
 #include "engine/shift-rt.h"
@@ -35,6 +36,8 @@ enum slot_state {
 };
 
 struct insert_slot {
+	struct clock clock; /* of the graph's cycles */
+	int64_t now_ns;	    /* when this one should have begun */
 	enum slot_state state;
 	uint64_t read;	  /* next frame of rx */
 	uint64_t wrote;	  /* frames into tx */
@@ -42,10 +45,13 @@ struct insert_slot {
 	uint32_t block;	  /* the longest so far */
 	uint32_t period;
 	uint32_t margin;
-	uint32_t grown;	      /* frames of the prefill that were found to be missing */
+	uint32_t grown; /* frames of the prefill that were found to be missing */
+	unsigned growths;
+	int64_t grown_ns;     /* the first of those */
 	int64_t began_ns;     /* the run; times are counted from here */
 	int64_t first_ns;     /* first block since priming began; 0: none yet */
-	bool fresh;	      /* what is known of blocks is how they come now */
+	int64_t settle_ns;    /* how long blocks are looked at */
+	bool aged;	      /* half of that is over */
 	int64_t jumped_ns;    /* last resync because a reply was late */
 	int64_t unpaced_ns;   /* last late reply of a peer that keeps no time; 0: it keeps it */
 	uint32_t full_cycles; /* cycles in a row with far too much in rx, in frames */
@@ -55,6 +61,9 @@ struct insert_slot {
 	struct shift forth; /* to the graph */
 	struct shift back;  /* to the peer */
 	uint32_t lag;	    /* frames of the graph that have not gone into tx yet, in past */
+	uint64_t from;	    /* frame of rx that this cycle began with */
+	int moved;	    /* frames that reading went on by in the middle of this cycle */
+	uint32_t moved_at;  /* there */
 	struct fade reply;
 	bool ending; /* notes of a peer that is gone are being ended */
 	bool held;   /* an event that has been taken out of the queue, and is not due */

@@ -100,11 +100,14 @@ void slot_audio_forth_rt(struct insert *insert, uint32_t n)
 	float *rest[AUDIO_INSERT_CHANNELS];
 	uint32_t crossed = 0;
 
+	slot->from = slot->read;
 	if (slot->forth.move != 0) {
 		crossed = MIN(n, slot->forth.length - slot->forth.done);
 		cross_forth_rt(insert, 0, crossed);
 		slot->read += crossed;
 		if (shift_advance_rt(&slot->forth, crossed)) {
+			slot->moved = slot->forth.move;
+			slot->moved_at = crossed;
 			slot->read += (uint64_t)(int64_t)slot->forth.move;
 			slot->forth.move = 0;
 		}

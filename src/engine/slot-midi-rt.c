@@ -39,8 +39,18 @@ static bool take_event_rt(struct insert *insert)
 	return slot->held && slot->event.frame < slot->read;
 }
 
-void slot_midi_rt(
-	struct insert *insert, const struct audio_cycle *cycle, struct audio_insert *io, uint64_t first)
+/* Where in this cycle the sample is that the event came with. */
+static uint32_t place_rt(const struct insert_slot *slot, uint32_t frames)
+{
+	int64_t place = (int64_t)(slot->event.frame - slot->from);
+
+	if (slot->moved != 0 && place >= (int64_t)slot->moved_at) {
+		place = MAX(place - slot->moved, (int64_t)slot->moved_at);
+	}
+	return (uint32_t)CLAMP(place, 0, (int64_t)frames - 1);
+}
+
+void slot_midi_rt(struct insert *insert, const struct audio_cycle *cycle, struct audio_insert *io)
 {
 	struct insert_slot *slot = &insert->slot;
 	uint32_t last = 0;
@@ -54,14 +64,13 @@ void slot_midi_rt(
 	while (io->n_midi_out < AUDIO_MIDI_MAX && take_event_rt(insert)) {
 		const struct nvpipe_midi *event = &slot->event;
 		uint8_t message[3] = {event->status, event->data1, event->data2};
-		uint64_t frame = event->frame > first ? event->frame - first : 0;
 
 		slot->held = false;
 		if (event->status < MIDI_FIRST || event->status >= MIDI_SYSTEM) {
 			seam_count_rt(&insert->report.midi_lost, 1);
 			continue;
 		}
-		last = CLAMP((uint32_t)MIN(frame, (uint64_t)cycle->frames - 1), last, cycle->frames - 1);
+		last = MAX(last, place_rt(slot, cycle->frames));
 		put_rt(io, last, message);
 		notes_heard_rt(&insert->notes, event->status, event->data1, event->data2);
 	}

@@ -12,9 +12,8 @@
 
 struct insert;
 
-/* Once a cycle, when its samples have been taken. first: frame of rx that the cycle began with. */
-void slot_midi_rt(
-	struct insert *insert, const struct audio_cycle *cycle, struct audio_insert *io, uint64_t first);
+/* Once a cycle, when its samples have been taken. */
+void slot_midi_rt(struct insert *insert, const struct audio_cycle *cycle, struct audio_insert *io);
 /* The peer is gone. */
 void slot_midi_end_rt(struct insert *insert);
 

@@ -2,7 +2,7 @@
 # What the scripts that run the daemon against the clock have in common. Sourced by them; BENCH_NAME is theirs.
 #
 #   bench_options ARG...         boxes, period, rate, seconds, rounds and json from the command line; usage() is the
-#                                script's; BENCH_PERIOD_MIN is the shortest period that it takes
+#                                script's; BENCH_PERIOD_MIN is the shortest period that it takes, BENCH_OPTIONS are the options
 #   bench_needs HINT PROGRAM...  ends the script where it is not root's or one of these is missing
 #   bench_program NAME           where a program of this build is
 #   bench_begin                  folders, and a veth pair in a namespace; the daemon and the far end are known
@@ -26,6 +26,7 @@ BENCH_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BENCH_JACK_PORTS=2048
 BENCH_PERIOD_MIN=8
 BENCH_SERVER=
+BENCH_OPTIONS="boxes period rate seconds rounds json"
 
 boxes=1,8,32
 period=64
@@ -76,16 +77,16 @@ bench_parse() {
 			"$(bench_program ethlinkd)" --version
 			exit
 			;;
-		--boxes=* | --period=* | --rate=* | --seconds=* | --rounds=* | --json=*)
+		--*=*)
 			set -- "${1%%=*}" "${1#*=}" "${@:2}"
 			continue
 			;;
-		--boxes | --period | --rate | --seconds | --rounds | --json)
+		*)
+			[[ $1 == --* && " $BENCH_OPTIONS " == *" ${1#--} "* ]] || bench_bad "'$1' is not an option"
 			[ $# -ge 2 ] || bench_bad "$1 needs a value"
 			declare -g "${1#--}=$2"
 			shift
 			;;
-		*) bench_bad "'$1' is not an option" ;;
 		esac
 		shift
 	done

@@ -1,6 +1,7 @@
 # Benchmarks: `make bench-programs` builds them; `sudo make bench` runs the daemon beside the plain port of the
 # plugin and prints how they compare (BENCH_ARGS: options of tests/bench/run-bench.sh); `sudo make bench-pipewire` runs
-# it under PipeWire beside JACK (options of tests/bench/run-pipewire.sh).
+# it under PipeWire beside JACK (options of tests/bench/run-pipewire.sh); `sudo make bench-netvst` measures inserts beside
+# plain NetVST clients (options of tests/bench/run-netvst.sh).
 EXTRA_PROGRAMS += tests/bench/bench-sample
 tests_bench_bench_sample_LDADD = $(DSP_LIBS) -lm
 bench_programs = tests/bench/bench-sample
@@ -12,8 +13,10 @@ EXTRA_DIST += \
 	tests/bench/callback-timer.c \
 	tests/bench/callback-timer.h \
 	tests/bench/figures.jq \
+	tests/bench/netvst.jq \
 	tests/bench/pipewire.jq \
 	tests/bench/run-bench.sh \
+	tests/bench/run-netvst.sh \
 	tests/bench/run-pipewire.sh \
 	tests/bench/summary.jq
 
@@ -75,10 +78,12 @@ tests/bench/callback-timer.so: $(callback_timer_sources) $(callback_timer_header
 		$(PIPEWIRE_CFLAGS) -shared -fPIC -o $@ $(callback_timer_sources) -ldl
 endif
 
-.PHONY: bench-programs bench bench-pipewire
+.PHONY: bench-programs bench bench-netvst bench-pipewire
 bench-programs: $(bench_programs)
 bench: all bench-programs
 	BUILD='$(abs_builddir)' bash $(srcdir)/tests/bench/run-bench.sh $(BENCH_ARGS)
+bench-netvst: all bench-programs
+	BUILD='$(abs_builddir)' bash $(srcdir)/tests/bench/run-netvst.sh $(BENCH_ARGS)
 bench-pipewire: all bench-programs
 	BUILD='$(abs_builddir)' bash $(srcdir)/tests/bench/run-pipewire.sh $(BENCH_ARGS)
 CLEANFILES += $(EXTRA_PROGRAMS) tests/bench/callback-timer.so

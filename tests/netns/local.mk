@@ -5,6 +5,7 @@ NETNS_TESTS = \
 	tests/netns/test-probe.sh \
 	tests/netns/test-startup.sh \
 	tests/netns/test-jack.sh \
+	tests/netns/test-backend-insert.sh \
 	tests/netns/test-rt-trap.sh \
 	tests/netns/test-recover.sh \
 	tests/netns/test-recovery-times.sh \

@@ -11,6 +11,21 @@ tests_tools_bus_peer_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_tools_bus_peer_LDADD = $(SYSTEMD_LIBS)
 endif
 
+# Links the backend alone, without the daemon.
+if WITH_TESTS
+if WITH_JACK
+noinst_PROGRAMS += tests/tools/jack-insert
+tests_tools_jack_insert_SOURCES = \
+	tests/tools/insert-probe.c \
+	tests/tools/insert-probe.h \
+	tests/tools/jack-insert-graph.c \
+	tests/tools/jack-insert.c \
+	tests/tools/jack-insert.h
+tests_tools_jack_insert_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS)
+tests_tools_jack_insert_LDADD = libbackend.a $(JACK_LIBS) -lpthread -lm
+endif
+endif
+
 # They read and write sound files and play through JACK: built where both are there anyway.
 if WITH_TESTS
 if WITH_JACK

@@ -235,7 +235,7 @@ static void check_json(fill_fn fill, const char *want)
 
 static void test_json(void **state)
 {
-	check_json(fill_one, DAEMON_JSON "  \"devices\": [\n" DEVICE_JSON("stage") "\n    }\n  ]\n}\n");
+	check_json(fill_one, DAEMON_JSON "  \"devices\": [\n" DEVICE_JSON("stage") "\n    }\n  ],\n  \"netvst\": []\n}\n");
 }
 
 /* The devices bare, without a structure around each. */
@@ -282,7 +282,7 @@ static int fill_none(sd_bus_message *m)
 
 static void test_json_no_device(void **state)
 {
-	check_json(fill_none, DAEMON_JSON "  \"devices\": []\n}\n");
+	check_json(fill_none, DAEMON_JSON "  \"devices\": [],\n  \"netvst\": []\n}\n");
 }
 
 /* Every type, and things that no release sends yet. */
@@ -317,8 +317,9 @@ static void test_json_unknown(void **state)
 		"  \"later\": \"x\\\"\\\\\\u000a\\u00e4\\ud83c\\udfb5\",\n  \"a\\\"b\": 255,\n"
 		"  \"devices\": [\n" DEVICE_JSON("stage") ",\n"
 		"      \"n16\": -7,\n      \"x64\": -9223372036854775808,\n"
+		"      \"dict\": {\"k\": 3},\n"
 		"      \"strings\": [\"p\", \"q\"],\n      \"none\": [],\n      \"double\": 0.1,\n"
-		"      \"path\": \"/a\"\n    }\n  ]\n}\n");
+		"      \"path\": \"/a\"\n    }\n  ],\n  \"netvst\": []\n}\n");
 }
 
 static int fill_two(sd_bus_message *m)
@@ -336,7 +337,7 @@ static int fill_two(sd_bus_message *m)
 static void test_json_two_devices(void **state)
 {
 	check_json(fill_two, DAEMON_JSON "  \"devices\": [\n" DEVICE_JSON("a") "\n    },\n" DEVICE_JSON("b")
-		"\n    }\n  ]\n}\n");
+		"\n    }\n  ],\n  \"netvst\": []\n}\n");
 }
 
 static void test_json_string(void **state)

@@ -35,16 +35,21 @@ struct rig {
 	/* What the daemon has and does. */
 	const char *names[NAMES_MAX];
 	unsigned n_names;
+	const char *sections[NAMES_MAX]; /* NetVST */
+	unsigned n_sections;
+	bool no_manager; /* of objects: an older daemon */
+	bool wrong_objects;
 	const char *gone; /* is listed, but not there */
 	bool wrong_list;
 	bool silent;
 	unsigned n_subscribed;
 	uint32_t set_channel;
 	double set_db;
+	char set_path[64];
 	unsigned n_set, n_reset;
 
 	/* What the callbacks said. */
-	unsigned n_joined, n_lost, n_changed, n_peaks, n_refused;
+	unsigned n_joined, n_lost, n_changed, n_peaks, n_netvst_peaks, n_refused;
 	char said[512];
 };
 
@@ -108,6 +113,30 @@ static int reply_list(struct rig *rig, sd_bus_message *reply)
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+/* Beside each section an interface that is of no concern, and a box. */
+static int reply_objects(struct rig *rig, sd_bus_message *reply)
+{
+	int r;
+
+	if (rig->wrong_objects) {
+		return sd_bus_message_append(reply, "s", "none of it");
+	}
+	r = sd_bus_message_open_container(reply, 'a', "{oa{sa{sv}}}");
+	r = r < 0 ? r
+		  : sd_bus_message_append(reply, "{oa{sa{sv}}}", "/org/ethlinkd1/device/stage", 1,
+			    CLIENT_DEVICE, 1, "Name", "s", "stage");
+	for (unsigned i = 0; r >= 0 && i < rig->n_sections; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/org/ethlinkd1/netvst/%s", rig->sections[i]);
+		r = sd_bus_message_append(reply, "{oa{sa{sv}}}", path, 2, "org.freedesktop.DBus.Peer", 0,
+			CLIENT_NETVST, 8, "Name", "s", rig->sections[i], "Role", "s", "client", "State", "s",
+			"online", "Port", "q", 27016, "Block", "u", 512, "LatencyFrames", "u", 640, "GainDb",
+			"ad", 2, -6.0, 3.0, "Muted", "ab", 2, 0, 1);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static int fill_reply(struct rig *rig, sd_bus_message *call, sd_bus_message *reply)
 {
 	const char *member = sd_bus_message_get_member(call);
@@ -122,6 +151,9 @@ static int fill_reply(struct rig *rig, sd_bus_message *call, sd_bus_message *rep
 					 "b", 1, "SampleRate", "u", 48000, "Period", "u", 64)
 			       : reply_device(reply, path);
 	}
+	if (strcmp(member, "GetManagedObjects") == 0) {
+		return reply_objects(rig, reply);
+	}
 	if (strcmp(member, "Subscribe") == 0) {
 		rig->n_subscribed++;
 		return 0;
@@ -131,6 +163,7 @@ static int fill_reply(struct rig *rig, sd_bus_message *call, sd_bus_message *rep
 		return 0;
 	}
 	rig->n_set++;
+	snprintf(rig->set_path, sizeof(rig->set_path), "%s", path);
 	return sd_bus_message_read(call, "ud", &rig->set_channel, &rig->set_db);
 }
 
@@ -147,7 +180,10 @@ static int on_call(sd_bus_message *call, void *data, sd_bus_error *error)
 	if (rig->gone && strcmp(strrchr(path, '/') + 1, rig->gone) == 0) {
 		return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "there is no %s", path);
 	}
-	if (sd_bus_message_is_method_call(call, NULL, "SetMute")) {
+	if (rig->no_manager && sd_bus_message_is_method_call(call, NULL, "GetManagedObjects")) {
+		return sd_bus_error_set(error, SD_BUS_ERROR_UNKNOWN_METHOD, "what is that?");
+	}
+	if (sd_bus_message_is_method_call(call, CLIENT_DEVICE, "SetMute")) {
 		return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "not this channel");
 	}
 	r = sd_bus_message_new_method_return(call, &reply);
@@ -229,6 +265,19 @@ static void emit_peaks(struct rig *rig, const char *path, unsigned n)
 	sd_bus_message_unref(m);
 }
 
+static void emit_netvst(struct rig *rig, const char *path, const char *state, double send_db)
+{
+	assert_true(sd_bus_emit_signal(rig->server, path, "org.freedesktop.DBus.Properties",
+			    "PropertiesChanged", "sa{sv}as", CLIENT_NETVST, 2, "State", "s", state, "GainDb",
+			    "ad", 2, send_db, 0.0, 0) >= 0);
+}
+
+static void emit_netvst_peaks(struct rig *rig, const char *path, double left, double right)
+{
+	assert_true(sd_bus_emit_signal(rig->server, path, CLIENT_NETVST, "Peaks", "adad", 2, left, right, 2,
+			    (double)-INFINITY, (double)-INFINITY) >= 0);
+}
+
 /* --- the watch's part --- */
 
 static void on_joined(struct client_watch *watch, void *data)
@@ -257,6 +306,14 @@ static void on_peaks(struct client_watch *watch, const struct client_device *dev
 	snprintf(rig->said, sizeof(rig->said), "%s", device->name);
 }
 
+static void on_netvst_peaks(struct client_watch *watch, const struct client_netvst *netvst, void *data)
+{
+	struct rig *rig = data;
+
+	rig->n_netvst_peaks++;
+	snprintf(rig->said, sizeof(rig->said), "%s", netvst->name);
+}
+
 static void on_refused(struct client_watch *watch, const char *why, void *data)
 {
 	struct rig *rig = data;
@@ -270,6 +327,7 @@ static const struct client_watch_handler handler = {
 	.lost = on_lost,
 	.changed = on_changed,
 	.peaks = on_peaks,
+	.netvst_peaks = on_netvst_peaks,
 	.refused = on_refused,
 };
 
@@ -518,6 +576,160 @@ static void test_silence(void **state)
 	until(rig, &rig->n_joined, 1);
 }
 
+/* --- NetVST sections --- */
+
+static void join_sections(struct rig *rig)
+{
+	rig->sections[0] = "reverb";
+	rig->sections[1] = "chorus";
+	rig->n_sections = 2;
+	join(rig);
+	assert_int_equal(client_watch_n_netvst(rig->watch), 2);
+}
+
+/* In the order of their names. */
+static void test_netvst_join(void **state)
+{
+	struct rig *rig = *state;
+	const struct client_netvst *netvst;
+
+	join_sections(rig);
+	assert_int_equal(client_watch_n_devices(rig->watch), 2);
+	assert_string_equal(client_watch_netvst(rig->watch, 0)->name, "chorus");
+	netvst = client_watch_netvst(rig->watch, 1);
+	assert_string_equal(netvst->name, "reverb");
+	assert_string_equal(netvst->role, "client");
+	assert_string_equal(netvst->state, "online");
+	assert_null(netvst->peer);
+	assert_int_equal(netvst->port, 27016);
+	assert_int_equal(netvst->block_frames, 512);
+	assert_int_equal(netvst->latency_frames, 640);
+	assert_true(netvst->gain_db[0] == -6 && netvst->gain_db[1] == 3);
+	assert_true(!netvst->muted[0] && netvst->muted[1]);
+	assert_false(netvst->has_peaks);
+}
+
+static void test_netvst_changes(void **state)
+{
+	struct rig *rig = *state;
+
+	join_sections(rig);
+	emit_netvst(rig, "/org/ethlinkd1/netvst/nix", "stopped", 1);
+	emit_netvst(rig, "/org/ethlinkd1/netvst/reverb", "connecting", -20);
+	until(rig, &rig->n_changed, 2);
+	assert_string_equal(client_watch_netvst(rig->watch, 0)->state, "online");
+	assert_string_equal(client_watch_netvst(rig->watch, 1)->state, "connecting");
+	assert_true(client_watch_netvst(rig->watch, 1)->gain_db[0] == -20);
+	assert_int_equal(client_watch_netvst(rig->watch, 1)->block_frames, 512);
+}
+
+/* The louder channel counts; what was loud is held; sections that stay keep their meters. */
+static void test_netvst_peaks(void **state)
+{
+	struct rig *rig = *state;
+	const struct client_netvst *netvst;
+
+	join_sections(rig);
+	emit_netvst_peaks(rig, "/org/ethlinkd1/netvst/reverb", -20, 0.5);
+	emit_netvst_peaks(rig, "/org/ethlinkd1/netvst/reverb", -30, -INFINITY);
+	until(rig, &rig->n_netvst_peaks, 2);
+	assert_string_equal(rig->said, "reverb");
+	assert_int_equal(rig->n_peaks, 0);
+	netvst = client_watch_netvst(rig->watch, 1);
+	assert_true(netvst->peak_dbfs[0] == -30 && netvst->hold_dbfs[0] == 0.5);
+	assert_true(isinf(netvst->peak_dbfs[1]) && isinf(netvst->hold_dbfs[1]));
+	assert_int_equal(netvst->clips[0], 1);
+	assert_int_equal(netvst->clips[1], 0);
+	assert_false(client_watch_netvst(rig->watch, 0)->has_peaks);
+	rig->sections[1] = "delay";
+	assert_true(sd_bus_emit_signal(rig->server, "/org/ethlinkd1", "org.freedesktop.DBus.ObjectManager",
+			    "InterfacesAdded", "oa{sa{sv}}", "/org/ethlinkd1/netvst/delay", 0) >= 0);
+	until(rig, &rig->n_changed, 1);
+	assert_string_equal(client_watch_netvst(rig->watch, 0)->name, "delay");
+	assert_false(client_watch_netvst(rig->watch, 0)->has_peaks);
+	netvst = client_watch_netvst(rig->watch, 1);
+	assert_true(netvst->has_peaks && netvst->hold_dbfs[0] == 0.5 && netvst->clips[0] == 1);
+}
+
+/* After its time the held level is let go of; the clock is the test's. */
+static void test_netvst_hold(void **state)
+{
+	static const struct {
+		int64_t at_ms;
+		double peak, hold;
+	} cases[] = {
+		{1000, -10, -10},
+		{1100, -20, -10},
+		{1200, -5, -5},
+		{1300, -10, -5},
+		{3199, -30, -5},
+		{3200, -30, -30},
+		{3300, -INFINITY, -30},
+		{5200, -INFINITY, -INFINITY},
+	};
+	struct client_netvst netvst;
+	sd_bus *bus = NULL;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_true(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, fds[0], fds[0]) >= 0 && sd_bus_start(bus) >= 0);
+	client_netvst_init(&netvst);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		sd_bus_message *m = NULL;
+
+		assert_true(sd_bus_message_new_signal(bus, &m, "/a", CLIENT_NETVST, "Peaks") >= 0);
+		assert_true(sd_bus_message_append(m, "adad", 2, (double)-INFINITY, cases[i].peak, 1, 0.0) >= 0);
+		assert_true(sd_bus_message_seal(m, i + 1, 0) >= 0);
+		assert_int_equal(
+			client_netvst_read_peaks(&netvst, m, cases[i].at_ms * NSEC_PER_MSEC), 0);
+		assert_true(netvst.peak_dbfs[0] == cases[i].peak);
+		assert_true(netvst.hold_dbfs[0] == cases[i].hold);
+		sd_bus_message_unref(m);
+	}
+	client_netvst_fini(&netvst);
+	sd_bus_close_unref(bus);
+	close(fds[1]);
+}
+
+static void test_netvst_calls(void **state)
+{
+	struct rig *rig = *state;
+
+	join_sections(rig);
+	assert_int_equal(client_watch_call_netvst(rig->watch, "reverb", "SetGain", "ud", 2, -12.0), 0);
+	until(rig, &rig->n_set, 1);
+	assert_string_equal(rig->set_path, "/org/ethlinkd1/netvst/reverb");
+	assert_int_equal(rig->set_channel, 2);
+	assert_true(rig->set_db == -12.0);
+	daemon_stop(rig);
+	until(rig, &rig->n_lost, 1);
+	assert_int_equal(client_watch_n_netvst(rig->watch), 2);
+	assert_int_equal(client_watch_call_netvst(rig->watch, "reverb", "Reset", ""), -ENOTCONN);
+	rig->n_sections = 1;
+	daemon_start(rig);
+	until(rig, &rig->n_joined, 2);
+	assert_int_equal(client_watch_n_netvst(rig->watch), 1);
+}
+
+/* An older daemon has none; an answer that is none is an error. */
+static void test_netvst_other_answers(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->no_manager = true;
+	join(rig);
+	assert_int_equal(client_watch_n_netvst(rig->watch), 0);
+	rig->no_manager = false;
+	rig->wrong_objects = true;
+	daemon_stop(rig);
+	until(rig, &rig->n_lost, 1);
+	daemon_start(rig);
+	until(rig, &rig->n_subscribed, 3);
+	assert_int_equal(rig->n_joined, 1);
+	rig->wrong_objects = false;
+	until(rig, &rig->n_joined, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -531,6 +743,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_starts_without, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silence, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_netvst_join, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_netvst_changes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_netvst_peaks, setup, teardown),
+		cmocka_unit_test(test_netvst_hold),
+		cmocka_unit_test_setup_teardown(test_netvst_calls, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_netvst_other_answers, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@
 #include <cmocka.h>
 
 #include "bus-server.h"
+#include "netvst-status.h"
 
 #define PATIENCE_MS 60000
 #define PERIOD_NS 1333333
@@ -58,6 +59,59 @@ static void add_devices(struct doctor_facts *facts, unsigned n)
 		snprintf(d->name, sizeof(d->name), "box%u", facts->n_devices++);
 		iface0(facts)->n_dacs++;
 	}
+}
+
+/* A client and a server; a block of 512 at a period of 64 is gathered in 448 frames. */
+static void add_sections(struct doctor_facts *facts)
+{
+	static const struct doctor_netvst sections[] = {
+		{.name = "reverb",
+			.state = "online",
+			.dialect = "2017",
+			.codec = "wavpack",
+			.host = "studio-pc",
+			.port = 27016,
+			.peer = "10.0.0.2:27016",
+			.block_frames = 512,
+			.latency_frames = 448 + 2 * 64,
+			.rtt_median_us = 300,
+			.rtt_p99_us = 2000,
+			.callback_p99_us = 1.1,
+			.compression_ratio = 0.61,
+			.blocks = 100000,
+			.n_connected = 1,
+			.growth_ns = 500000000,
+			.sent_growth = 125000,
+			.received_growth = 250000,
+			.interface = "enp3s0",
+			.speed_mbit = 1000},
+		{.name = "daw",
+			.server = true,
+			.state = "listening",
+			.dialect = "audiokit",
+			.codec = "pcm",
+			.host = "192.168.1.5",
+			.port = 27017,
+			.latency_frames = 96,
+			.rtt_median_us = NAN,
+			.rtt_p99_us = NAN,
+			.callback_p99_us = 0.9,
+			.compression_ratio = NAN,
+			.blocks = 5000,
+			.refused = 7,
+			.n_slots = 2,
+			.n_connected = 1,
+			.allow = {"192.168.1.0/24", "10.0.0.7/32"},
+			.n_allow = 2,
+			.growth_ns = 500000000,
+			.interface = "lo",
+			.speed_mbit = DOCTOR_UNKNOWN},
+	};
+
+	facts->netvst = calloc(2, sizeof(*facts->netvst));
+	assert_non_null(facts->netvst);
+	memcpy(facts->netvst, sections, sizeof(sections));
+	facts->n_netvst = 2;
 }
 
 static void make_good(struct doctor_facts *facts)
@@ -123,6 +177,7 @@ static void make_good(struct doctor_facts *facts)
 		.carrier_changes = 2,
 		.ring_open = true};
 	add_devices(facts, 2);
+	add_sections(facts);
 }
 
 /* The same with PipeWire instead of JACK. */
@@ -160,7 +215,8 @@ struct change {
 		struct doctor_pipewire *w = &facts->pipewire;                                                \
 		struct doctor_iface *i = iface0(facts);                                                      \
 		struct doctor_device *box = facts->devices;                                                  \
-		(void)s, (void)p, (void)d, (void)w, (void)i, (void)box;                                      \
+		struct doctor_netvst *n = facts->netvst;                                                     \
+		(void)s, (void)p, (void)d, (void)w, (void)i, (void)box, (void)n;                             \
 		__VA_ARGS__;                                                                                 \
 	}
 
@@ -245,7 +301,7 @@ MAKE(no_cycle, d->rt_priority = 0; d->cycles = 0)
 MAKE(one_searching, strcpy(box[1].state, "searching"))
 MAKE(all_link_down, strcpy(box[0].state, "link-down"); strcpy(box[1].state, "link-down"))
 MAKE(new_state, strcpy(box[0].state, "dancing"))
-MAKE(no_box, facts->n_devices = 0)
+MAKE(no_box, facts->n_devices = facts->n_netvst = 0)
 MAKE(taken, strcpy(box[0].state, "taken-over"); strcpy(box[0].taken_by, "02:00:00:00:00:99"))
 MAKE(taken_here, strcpy(box[0].state, "taken-over"))
 MAKE(foreign_few, box[0].replies_foreign = 4; box[0].replies = 10)
@@ -296,12 +352,128 @@ MAKE(pw_not_realtime, pw(facts); d->rt_priority = 0)
 MAKE(pw_xruns, pw(facts); d->xruns = 3)
 MAKE(took_over, d->kick_took[hist_bin(2000000)] = 20000; d->kick_took_max_ns = 2000000)
 
+MAKE(nv_none, facts->n_netvst = 0)
+MAKE(nv_no_daemon, no_daemon(facts); facts->n_netvst = 0)
+MAKE(nv_only, facts->n_devices = 0; p->net_raw = 0)
+MAKE(nv_state, strcpy(n->state, "dancing"))
+MAKE(nv_measuring, strcpy(n->state, "measuring"); n->rtt_p99_us = NAN)
+MAKE(nv_away, strcpy(n->state, "connecting"); strcpy(n->error, "Connection refused"); n->n_connected = 0)
+MAKE(nv_away_twice, nv_away(facts); strcpy(n->host, "10.0.0.2");
+	strcpy(n->error, "10.0.0.2:27016: Connection refused"))
+MAKE(nv_away_odd, nv_away(facts); strcpy(n->host, "a;reboot"))
+MAKE(nv_away_six, nv_away(facts); strcpy(n->host, "fe80::1"))
+MAKE(nv_stopped, strcpy(n->state, "stopped"))
+/* From here on the server alone, where it is called so. */
+MAKE(nv_server, facts->netvst[0] = facts->netvst[1]; facts->n_netvst = 1)
+MAKE(nv_server_stopped, nv_server(facts); strcpy(n->state, "stopped"))
+MAKE(nv_server_taken, nv_server(facts); strcpy(n->state, "unavailable");
+	strcpy(n->error, "Address already in use"))
+MAKE(nv_server_bad, nv_server(facts); n->bad_peers = 3; n->timeouts = 1; strcpy(n->error, "a huge block"))
+MAKE(nv_trip_close, n->rtt_p99_us = 2400)
+MAKE(nv_trip_just, n->rtt_p99_us = 2366)
+MAKE(nv_trip_long, n->rtt_p99_us = 3000)
+/* Of what is no whole cycle nothing can be used. */
+MAKE(nv_trip_odd, n->latency_frames += 63; n->rtt_p99_us = 2400)
+MAKE(nv_trip_441, d->period = 441; n->latency_frames = 511 + 441; n->rtt_p99_us = 9000)
+MAKE(nv_trip_little, n->latency_frames = 100)
+MAKE(nv_trip_wireless, nv_trip_close(facts); n->wireless = true)
+MAKE(nv_late_few, n->late_blocks = 100; n->late_episodes = 4)
+MAKE(nv_late_many, n->late_blocks = 101; n->late_episodes = 4)
+MAKE(nv_late_once, n->late_blocks = 4; n->blocks = 100)
+MAKE(nv_late_now, n->late_blocks = 1; n->late_growth = 2)
+MAKE(nv_skipped, n->skipped_blocks = 3)
+MAKE(nv_no_blocks, n->blocks = 0)
+MAKE(nv_late_wireless, nv_late_few(facts); n->wireless = true)
+MAKE(nv_server_late, nv_server(facts); n->late_blocks = 6)
+MAKE(nv_busy, n->received_growth = 31260000)
+MAKE(nv_busy_less, n->received_growth = 31250000)
+MAKE(nv_busy_up, n->sent_growth = 31260000)
+MAKE(nv_no_growth, n->growth_ns = 0)
+MAKE(nv_callback, n->callback_p99_us = 2.1)
+MAKE(nv_callback_2, n->callback_p99_us = 2)
+MAKE(nv_callback_none, n->callback_p99_us = NAN)
+MAKE(nv_loopback, nv_server(facts); strcpy(n->host, "127.0.0.9"))
+MAKE(nv_loopback_six, nv_server(facts); strcpy(n->host, "::1"))
+MAKE(nv_everybody, nv_server(facts); strcpy(n->allow[1], "0.0.0.0/0"))
+MAKE(nv_everybody_six, nv_server(facts); strcpy(n->allow[1], "::/0"); strcpy(n->host, "::"))
+MAKE(nv_not_told, nv_server(facts); n->n_allow = 0)
+
 static const struct change changes[] = {
 	{"daemon", DOCTOR_OK, "ethlinkd 0.1.0 runs (process 4711, user alice)", NULL, nothing},
 	{"daemon", DOCTOR_PROBLEM, "ethlinkd does not run: no socket", "systemctl start ethlinkd@",
 		no_daemon},
 	{"daemon", DOCTOR_PROBLEM, "does not tell all: unknown method", "systemctl restart", old_daemon},
 	{"raw-socket", DOCTOR_OK, "may send", NULL, nothing},
+	{"raw-socket", DOCTOR_SKIPPED, "not needed", NULL, nv_only},
+	{"boxes", DOCTOR_SKIPPED, "NetVST only", NULL, nv_only},
+	{"netvst-connection", DOCTOR_OK, "connected to 10.0.0.2:27016, wavpack, block 512", NULL, nothing},
+	{"netvst-connection", DOCTOR_SKIPPED, "no NetVST section", NULL, nv_none},
+	{"netvst-connection", DOCTOR_SKIPPED, "only a running ethlinkd", NULL, nv_no_daemon},
+	{"netvst-connection", DOCTOR_OK, "connected to 10.0.0.2:27016, measures", NULL, nv_measuring},
+	{"netvst-connection", DOCTOR_PROBLEM, "not connected to studio-pc:27016: Connection refused",
+		"nc -vz studio-pc 27016", nv_away},
+	{"netvst-connection", DOCTOR_PROBLEM, "not connected to 10.0.0.2:27016: Connection refused", "ping",
+		nv_away_twice},
+	{"netvst-connection", DOCTOR_PROBLEM, "not connected to a;reboot:27016", "nc -vz 'a;reboot' 27016",
+		nv_away_odd},
+	{"netvst-connection", DOCTOR_PROBLEM, "not connected to [fe80::1]:27016", "for this dialect (2017)",
+		nv_away_six},
+	{"netvst-connection", DOCTOR_PROBLEM, "no sound server", "\"sound server\" above", nv_stopped},
+	{"netvst-connection", DOCTOR_PROBLEM, "not connected to", NULL, nv_state},
+	{"netvst-connection", DOCTOR_OK, "listens at 192.168.1.5:27017, 1 of 2 slots in use", NULL, nv_server},
+	{"netvst-connection", DOCTOR_PROBLEM, "no sound server", NULL, nv_server_stopped},
+	{"netvst-connection", DOCTOR_PROBLEM, "does not listen at 192.168.1.5:27017: Address already in use",
+		"ss -ltnp 'sport = :27017'", nv_server_taken},
+	{"netvst-connection", DOCTOR_WARNING, "3 connections broke the protocol, 1 stood still; the last one: a huge",
+		"of this dialect (audiokit)", nv_server_bad},
+	{"netvst-round-trip", DOCTOR_OK,
+		"99 % within 2.00 ms. Latency 576 - 448 to gather a block = 2 cycles of 64 = 2.67 ms: 0.67 ms "
+		"are left",
+		NULL, nothing},
+	{"netvst-round-trip", DOCTOR_WARNING, "2.67 ms: 0.27 ms are left", "latency = 640", nv_trip_close},
+	{"netvst-round-trip", DOCTOR_OK, "0.30 ms are left", NULL, nv_trip_just},
+	{"netvst-round-trip", DOCTOR_WARNING, "2.67 ms: 0.33 ms too little", "latency = 640", nv_trip_long},
+	{"netvst-round-trip", DOCTOR_WARNING, "Latency 639 - 448 to gather a block = 2 cycles of 64",
+		"latency = 703", nv_trip_odd},
+	{"netvst-round-trip", DOCTOR_WARNING, "952 - 511 to gather a block = 1 cycles of 441 = 9.19 ms",
+		"latency = 1393", nv_trip_441},
+	{"netvst-round-trip", DOCTOR_WARNING, "0 cycles", NULL, nv_trip_little},
+	{"netvst-round-trip", DOCTOR_WARNING, "0.27 ms are left", "use a cable", nv_trip_wireless},
+	{"netvst-round-trip", DOCTOR_SKIPPED, "nothing was measured", NULL, nv_measuring},
+	{"netvst-round-trip", DOCTOR_SKIPPED, "a server", NULL, nv_server},
+	{"netvst-late", DOCTOR_OK, "none of 100000 blocks", NULL, nothing},
+	{"netvst-late", DOCTOR_WARNING, "of 100000 blocks 100 came late, 4 times,", "block = 1024", nv_late_few},
+	{"netvst-late", DOCTOR_PROBLEM, "of 100000 blocks 101 came late", "latency = 640", nv_late_many},
+	{"netvst-late", DOCTOR_WARNING, "of 100 blocks 4 came late", "latency = 640", nv_late_once},
+	{"netvst-late", DOCTOR_PROBLEM, "2 blocks came late in the last 0.5 s, 3 since the start",
+		"ethlinkctl netvst reverb", nv_late_now},
+	{"netvst-late", DOCTOR_WARNING, "0 came late, 0 times, and 3 were skipped", NULL, nv_skipped},
+	{"netvst-late", DOCTOR_WARNING, "100 came late", "use a cable", nv_late_wireless},
+	{"netvst-late", DOCTOR_SKIPPED, "no block was sent", NULL, nv_no_blocks},
+	{"netvst-late", DOCTOR_OK, "none of 5000 replies", NULL, nv_server},
+	{"netvst-late", DOCTOR_PROBLEM, "of 5000 replies 6 came late;", "larger buffer in the DAW", nv_server_late},
+	{"netvst-throughput", DOCTOR_OK,
+		"2.0 Mbit/s up, 4.0 Mbit/s down; wavpack makes it 61 % of its size; 0.4 % of enp3s0 (1000 Mbit/s)",
+		NULL, nothing},
+	{"netvst-throughput", DOCTOR_OK, "50 % of enp3s0", NULL, nv_busy_less},
+	{"netvst-throughput", DOCTOR_WARNING, "500.2 Mbit/s down", "codec = wavpack", nv_busy},
+	{"netvst-throughput", DOCTOR_WARNING, "500.2 Mbit/s up", "codec = wavpack", nv_busy_up},
+	{"netvst-throughput", DOCTOR_OK, "0.0 Mbit/s up, 0.0 Mbit/s down; on lo", NULL, nv_server},
+	{"netvst-throughput", DOCTOR_SKIPPED, "nothing flows", NULL, nv_away},
+	{"netvst-throughput", DOCTOR_SKIPPED, "nothing flows", NULL, nv_no_growth},
+	{"netvst-callback", DOCTOR_OK, "up to 1.1 us", NULL, nothing},
+	{"netvst-callback", DOCTOR_OK, "up to 2.0 us", NULL, nv_callback_2},
+	{"netvst-callback", DOCTOR_WARNING, "up to 2.1 us", "CPU governor", nv_callback},
+	{"netvst-callback", DOCTOR_SKIPPED, "nothing was counted", NULL, nv_callback_none},
+	{"netvst-exposed", DOCTOR_SKIPPED, "a client", NULL, nothing},
+	{"netvst-exposed", DOCTOR_OK,
+		"listens at 192.168.1.5:27017; allowed: 192.168.1.0/24, 10.0.0.7/32; 7 refused", NULL, nv_server},
+	{"netvst-exposed", DOCTOR_OK, "programs on this machine only", NULL, nv_loopback},
+	{"netvst-exposed", DOCTOR_OK, "programs on this machine only", NULL, nv_loopback_six},
+	{"netvst-exposed", DOCTOR_WARNING, "192.168.1.0/24, 0.0.0.0/0;", "allow = 192.168.1.0/24", nv_everybody},
+	{"netvst-exposed", DOCTOR_WARNING, "listens at [::]:27017; allowed: 192.168.1.0/24, ::/0;",
+		"ip -brief address", nv_everybody_six},
+	{"netvst-exposed", DOCTOR_OK, "allowed: not told", NULL, nv_not_told},
 	{"raw-socket", DOCTOR_PROBLEM, "may not send", "setcap cap_net_raw+ep /usr/sbin/ethlinkd", no_raw},
 	{"raw-socket", DOCTOR_PROBLEM, "may not send", "+ep '/opt/my $(reboot)/it'\\''s'", no_raw_odd},
 	{"raw-socket", DOCTOR_SKIPPED, "cannot be seen", NULL, raw_unknown},
@@ -555,7 +727,10 @@ static void test_changes(void **state)
 	}
 }
 
-/* Nothing is to be complained of; skipped is rtkit, which is not needed, and what belongs to the other server. */
+/*
+ * Nothing is to be complained of; skipped is rtkit, which is not needed, what belongs to the other server,
+ * and of NetVST what belongs to the other role.
+ */
 static void check_all_well(struct doctor_facts *facts, unsigned n_skipped)
 {
 	struct doctor_report report;
@@ -572,9 +747,9 @@ static void test_all_well(void **state)
 	struct doctor_facts facts;
 
 	make_good(&facts);
-	check_all_well(&facts, 1 + 4);
+	check_all_well(&facts, 1 + 4 + 2);
 	make_good_pipewire(&facts);
-	check_all_well(&facts, 1 + 1);
+	check_all_well(&facts, 1 + 1 + 2);
 	doctor_facts_fini(&facts);
 }
 
@@ -1346,6 +1521,95 @@ static void test_daemon(void **state)
 	doctor_facts_fini(&facts);
 }
 
+/* What is counted between the two looks; the thread's until it is joined. */
+static struct netvst_told told;
+
+static int fill_netvst(sd_bus_message *m)
+{
+	int r = netvst_append_status(m, &told);
+
+	told.late_blocks += 3;
+	told.bytes_sent += 4000;
+	return r;
+}
+
+static int fill_no_telemetry(sd_bus_message *m)
+{
+	return sd_bus_message_append(m, "a{sv}aa{sv}aa{sv}", 1, "cycles", "t", UINT64_C(1), 0, 0);
+}
+
+static void test_daemon_netvst(void **state)
+{
+	const struct doctor_netvst *n;
+	struct doctor_facts facts;
+
+	told = (struct netvst_told){.late_blocks = 5};
+	ask(&facts, fill_netvst, fill_no_telemetry);
+	assert_string_equal(facts.daemon.error, "");
+	assert_int_equal(facts.n_netvst, 2);
+	n = &facts.netvst[0];
+	assert_string_equal(n->name, "reverb");
+	assert_false(n->server);
+	assert_string_equal(n->state, "online");
+	assert_string_equal(n->dialect, "2017");
+	assert_string_equal(n->codec, "wavpack");
+	assert_string_equal(n->host, "studio-pc");
+	assert_string_equal(n->peer, "127.0.0.1:27016");
+	assert_int_equal(n->port, 27016);
+	assert_int_equal(n->block_frames, 512);
+	assert_int_equal(n->latency_frames, 640);
+	assert_true(n->rtt_median_us == 300 && n->rtt_p99_us == 410.04 && n->callback_p99_us == 1.12);
+	assert_int_equal(n->blocks, 1000);
+	assert_int_equal(n->late_blocks, 5);
+	assert_int_equal(n->n_connected, 1);
+	assert_true(n->growth_ns >= 500 * NSEC_PER_MSEC);
+	assert_int_equal(n->late_growth, 3);
+	assert_int_equal(n->sent_growth, 4000);
+	assert_int_equal(n->received_growth, 0);
+	n = &facts.netvst[1];
+	assert_true(n->server);
+	assert_string_equal(n->peer, "192.168.1.20:50312");
+	assert_true(isnan(n->rtt_p99_us) && isnan(n->compression_ratio));
+	assert_int_equal(n->n_slots, 2);
+	assert_int_equal(n->n_connected, 1);
+	assert_int_equal(n->blocks, 4000);
+	assert_int_equal(n->late_blocks, 5);
+	assert_int_equal(n->refused, 7);
+	assert_int_equal(n->n_allow, 2);
+	assert_string_equal(n->allow[1], "10.0.0.7/32");
+	doctor_facts_fini(&facts);
+}
+
+/* Nothing is sent to find the way; what is no address leads nowhere. */
+static void test_way(void **state)
+{
+	static const struct {
+		const char *peer, *interface;
+	} cases[] = {
+		{"127.0.0.1:27016", "lo"},
+		{"127.0.0.7:1", "lo"},
+		{"::ffff:127.0.0.1:27016", "lo"},
+		{"[::ffff:127.0.0.1]:27016", "lo"},
+		{"", ""},
+		{":", ""},
+		{"[", ""},
+		{"[]:", ""},
+		{"studio-pc:27016", ""},
+		{"127.0.0.1:port", ""},
+		{"127.0.0.1", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct doctor_netvst netvst = {.interface = "x"};
+
+		strcpy(netvst.peer, cases[i].peer);
+		doctor_net_read_way(&netvst, "");
+		assert_string_equal(netvst.interface, cases[i].interface);
+		assert_int_equal(netvst.speed_mbit, DOCTOR_UNKNOWN);
+		assert_false(netvst.wireless);
+	}
+}
+
 static int fill_wrong(sd_bus_message *m)
 {
 	return sd_bus_message_append(m, "as", 1, "no");
@@ -1462,7 +1726,7 @@ static void test_text(void **state)
 			     "                          Mbit/s of 100 (116 %)\n"
 			     "           More than the link carries: "));
 	assert_non_null(strstr(text, "\n               sudo ethtool --negotiate enp3s0\n"));
-	assert_non_null(strstr(text, "\n1 problem, 0 warnings, 25 ok, 5 skipped; with -v"));
+	assert_non_null(strstr(text, "\n1 problem, 0 warnings, 35 ok, 7 skipped; with -v"));
 	assert_null(strstr(text, "rtkit"));
 	assert_null(strstr(text, "####"));
 	assert_null(strchr(text, '\033'));
@@ -1500,7 +1764,7 @@ static void test_json(void **state)
 	assert_non_null(strstr(text,
 		"{\n  \"result\": \"problem\",\n  \"version\": \"0.1.0\",\n  \"sample_rate\": 48000,\n"
 		"  \"period\": 64,\n"
-		"  \"counts\": {\"ok\": 25, \"warning\": 0, \"problem\": 1, \"skipped\": 5},\n"
+		"  \"counts\": {\"ok\": 35, \"warning\": 0, \"problem\": 1, \"skipped\": 7},\n"
 		"  \"checks\": [\n    {\n      \"id\": \"daemon\",\n      \"subject\": null,\n"
 		"      \"result\": \"ok\",\n"));
 	assert_non_null(strstr(text,
@@ -1559,6 +1823,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_empty_machine, make_root, remove_root),
 		cmocka_unit_test(test_this_machine),
 		cmocka_unit_test(test_daemon),
+		cmocka_unit_test(test_daemon_netvst),
+		cmocka_unit_test(test_way),
 		cmocka_unit_test(test_daemon_wrong),
 		cmocka_unit_test(test_no_daemon),
 		cmocka_unit_test(test_width),

@@ -31,7 +31,7 @@ static void sync_boxes(struct rig *rig, const char *order)
 	for (; *order; order++) {
 		list[n++] = &rig->devices[*order - '0'];
 	}
-	assert_int_equal(mixer_model_sync(&rig->model, list, n), 0);
+	assert_int_equal(mixer_model_sync(&rig->model, list, n, NULL, 0), 0);
 }
 
 static void init_device(struct client_device *device, const char *name, const char *model, unsigned serial)
@@ -143,10 +143,10 @@ static void test_cursor(void **state)
 		press(rig, (enum mixer_key)(MIXER_KEY_STRIP_1 + k), 1);
 		check_cursor(rig, 2, k);
 	}
-	mixer_model_select(&rig->model, 1, 3);
+	assert_true(mixer_model_select(&rig->model, 1, 3));
 	check_cursor(rig, 1, 3);
-	mixer_model_select(&rig->model, 3, 3);
-	mixer_model_select(&rig->model, 0, 8);
+	assert_false(mixer_model_select(&rig->model, 3, 3));
+	assert_false(mixer_model_select(&rig->model, 0, 8));
 	check_cursor(rig, 1, 3);
 	check_no_call(rig);
 }
@@ -359,7 +359,7 @@ static void test_boxes_come_and_go(void **state)
 {
 	struct rig *rig = *state;
 
-	mixer_model_select(&rig->model, 1, 4);
+	(void)mixer_model_select(&rig->model, 1, 4);
 	press(rig, MIXER_KEY_UP, 1);
 	check_call(rig, MIXER_CALL_GAIN, "hall", 5, 1);
 	/* The cursor and what is under way stay with the box. */
@@ -371,7 +371,7 @@ static void test_boxes_come_and_go(void **state)
 	assert_int_equal(gain_shown(rig), 1);
 	sync_boxes(rig, "20");
 	check_cursor(rig, 0, 4);
-	mixer_model_select(&rig->model, 1, 4);
+	(void)mixer_model_select(&rig->model, 1, 4);
 	sync_boxes(rig, "2");
 	check_cursor(rig, 0, 4);
 	sync_boxes(rig, "");
@@ -398,12 +398,12 @@ static void test_strange_values(void **state)
 	device.gain_max_db = -10;
 	const struct client_device *list[] = {&device, &rig->devices[0]};
 
-	assert_int_equal(mixer_model_sync(&rig->model, list, 2), 0);
+	assert_int_equal(mixer_model_sync(&rig->model, list, 2, NULL, 0), 0);
 	assert_string_equal(rig->model.boxes[0].name, "");
 	assert_int_equal(mixer_value_shown(&rig->model.boxes[0].channels[0].gain_db), 0);
 	assert_int_equal(rig->model.boxes[0].gain_max_db, 10);
 	mixer_model_peaks(&rig->model, &device);
-	mixer_model_select(&rig->model, 0, 0);
+	(void)mixer_model_select(&rig->model, 0, 0);
 	press(rig, MIXER_KEY_UP, 1);
 	assert_int_equal(gain_shown(rig), 10);
 	client_device_fini(&device);
@@ -692,6 +692,224 @@ static void test_numbers(void **state)
 	assert_string_equal(buf, "+99");
 }
 
+/* --- NetVST sections: behind the three boxes --- */
+
+static void init_netvst(struct client_netvst *netvst, const char *name, const char *role, const char *state)
+{
+	client_netvst_init(netvst);
+	netvst->name = strdup(name);
+	netvst->role = strdup(role);
+	netvst->state = strdup(state);
+	netvst->host = strdup("studio-pc");
+	netvst->peer = strdup(strcmp(role, "client") == 0 ? "10.0.0.2:27016" : "");
+	netvst->dialect = strdup("2017");
+	netvst->codec = strdup("pcm");
+	netvst->error = strdup("");
+	netvst->port = 27016;
+	netvst->block_frames = 512;
+	netvst->latency_frames = 640;
+	netvst->gain_db[0] = -3;
+	netvst->muted[1] = true;
+}
+
+struct netvst_rig {
+	struct rig *rig;
+	struct client_netvst sections[2];
+};
+
+static void netvst_sync(struct netvst_rig *n, bool with_boxes, unsigned n_sections)
+{
+	const struct client_device *devices[] = {&n->rig->devices[0], &n->rig->devices[1], &n->rig->devices[2]};
+	const struct client_netvst *sections[] = {&n->sections[0], &n->sections[1]};
+
+	assert_int_equal(
+		mixer_model_sync(&n->rig->model, devices, with_boxes ? 3 : 0, sections, n_sections), 0);
+}
+
+static int netvst_setup(void **state)
+{
+	struct netvst_rig *n = calloc(1, sizeof(*n));
+	void *rig = NULL;
+
+	assert_non_null(n);
+	assert_int_equal(rig_setup(&rig), 0);
+	n->rig = rig;
+	init_netvst(&n->sections[0], "reverb", "client", "online");
+	init_netvst(&n->sections[1], "daw", "server", "listening");
+	netvst_sync(n, true, 2);
+	*state = n;
+	return 0;
+}
+
+static int netvst_teardown(void **state)
+{
+	struct netvst_rig *n = *state;
+	void *rig = n->rig;
+
+	client_netvst_fini(&n->sections[0]);
+	client_netvst_fini(&n->sections[1]);
+	free(n);
+	return rig_teardown(&rig);
+}
+
+static void test_netvst_shown(void **state)
+{
+	struct netvst_rig *n = *state;
+	const struct mixer_model *model = &n->rig->model;
+	const struct mixer_box *reverb = &model->boxes[3], *daw = &model->boxes[4];
+
+	assert_int_equal(model->n_boxes, 5);
+	assert_true(!model->boxes[2].netvst && reverb->netvst && daw->netvst);
+	assert_string_equal(reverb->name, "reverb");
+	assert_string_equal(reverb->model, "client");
+	assert_string_equal(reverb->interface, "10.0.0.2:27016");
+	assert_string_equal(reverb->format, "dialect 2017, pcm, block 512");
+	assert_string_equal(daw->interface, "studio-pc:27016");
+	assert_string_equal(daw->format, "dialect 2017, pcm");
+	assert_int_equal(reverb->latency_frames, 640);
+	assert_int_equal(reverb->n_channels, 2);
+	assert_int_equal(reverb->gain_min_db, -56);
+	assert_int_equal(reverb->gain_max_db, 12);
+	assert_string_equal(reverb->channels[0].label, "send");
+	assert_string_equal(reverb->channels[1].label, "return");
+	assert_string_equal(daw->channels[0].label, "reply");
+	assert_string_equal(daw->channels[1].label, "receive");
+	assert_int_equal(mixer_value_shown(&reverb->channels[0].gain_db), -3);
+	assert_true(!mixer_value_shown(&reverb->channels[0].mute) && mixer_value_shown(&reverb->channels[1].mute));
+	assert_true(mixer_box_is_live(model, reverb) && mixer_box_is_live(model, daw));
+}
+
+/* The lamp: lit only where audio can flow. */
+static void test_netvst_states(void **state)
+{
+	static const struct {
+		const char *state;
+		bool live;
+	} cases[] = {
+		{"online", true},
+		{"measuring", false},
+		{"connecting", false},
+		{"stopped", false},
+		{"listening", true},
+		{"unavailable", false},
+	};
+	struct netvst_rig *n = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		free(n->sections[0].state);
+		n->sections[0].state = strdup(cases[i].state);
+		netvst_sync(n, true, 2);
+		assert_int_equal(mixer_box_is_live(&n->rig->model, &n->rig->model.boxes[3]), cases[i].live);
+	}
+	mixer_model_lost(&n->rig->model, "gone");
+	assert_false(mixer_box_is_live(&n->rig->model, &n->rig->model.boxes[3]));
+}
+
+/* It has two strips, whatever the boxes beside it have. */
+static void test_netvst_cursor(void **state)
+{
+	struct netvst_rig *n = *state;
+	struct rig *rig = n->rig;
+
+	press(rig, MIXER_KEY_RIGHT, 24);
+	check_cursor(rig, 3, 0);
+	press(rig, MIXER_KEY_LEFT, 1);
+	check_cursor(rig, 2, 7);
+	press(rig, MIXER_KEY_RIGHT, 2);
+	check_cursor(rig, 3, 1);
+	press(rig, MIXER_KEY_RIGHT, 9);
+	check_cursor(rig, 4, 1);
+	press(rig, MIXER_KEY_LEFT, 2);
+	check_cursor(rig, 3, 1);
+	press(rig, MIXER_KEY_FIRST, 1);
+	check_cursor(rig, 3, 0);
+	press(rig, MIXER_KEY_STRIP_1 + 2, 1);
+	check_cursor(rig, 3, 0);
+	press(rig, MIXER_KEY_LAST, 1);
+	check_cursor(rig, 3, 1);
+	press(rig, MIXER_KEY_PREVIOUS_BOX, 1);
+	check_cursor(rig, 2, 1);
+	press(rig, MIXER_KEY_STRIP_8, 1);
+	press(rig, MIXER_KEY_NEXT_BOX, 1);
+	check_cursor(rig, 3, 1);
+	assert_false(mixer_model_select(&rig->model, 3, 2));
+	assert_true(mixer_model_select(&rig->model, 4, 1));
+	/* What stays is under the cursor; where that is a box of more strips before, it stays within. */
+	assert_true(mixer_model_select(&rig->model, 2, 7));
+	netvst_sync(n, false, 2);
+	assert_int_equal(rig->model.n_boxes, 2);
+	check_cursor(rig, 1, 1);
+}
+
+static void check_netvst_call(
+	struct rig *rig, enum mixer_call_kind kind, const char *name, unsigned channel, int value)
+{
+	struct mixer_call call;
+
+	assert_true(mixer_model_next_call(&rig->model, rig->now, &call));
+	assert_true(call.netvst);
+	assert_int_equal(call.kind, kind);
+	assert_string_equal(call.device, name);
+	assert_int_equal(call.channel, channel);
+	assert_int_equal(call.value, value);
+}
+
+static void test_netvst_calls(void **state)
+{
+	struct netvst_rig *n = *state;
+	struct rig *rig = n->rig;
+
+	assert_true(mixer_model_select(&rig->model, 3, 1));
+	press(rig, MIXER_KEY_UP, 30);
+	assert_int_equal(gain_shown(rig), 12);
+	check_netvst_call(rig, MIXER_CALL_GAIN, "reverb", 2, 12);
+	check_no_call(rig);
+	n->sections[0].gain_db[1] = 12;
+	netvst_sync(n, true, 2);
+	check_no_call(rig);
+	press(rig, MIXER_KEY_PAGE_DOWN, 20);
+	check_netvst_call(rig, MIXER_CALL_GAIN, "reverb", 2, -56);
+	press(rig, MIXER_KEY_MUTE, 1);
+	check_netvst_call(rig, MIXER_CALL_MUTE, "reverb", 2, 0);
+	n->sections[0].gain_db[1] = -56;
+	n->sections[0].muted[1] = false;
+	netvst_sync(n, true, 2);
+	press(rig, MIXER_KEY_MUTE_ALL, 1);
+	check_netvst_call(rig, MIXER_CALL_MUTE_ALL, "reverb", 0, 1);
+	n->sections[0].muted[0] = n->sections[0].muted[1] = true;
+	netvst_sync(n, true, 2);
+	check_no_call(rig);
+	press(rig, MIXER_KEY_MUTE_ALL, 1);
+	check_netvst_call(rig, MIXER_CALL_MUTE_ALL, "reverb", 0, 0);
+	/* A box beside it is asked as before. */
+	assert_true(mixer_model_select(&rig->model, 0, 0));
+	press(rig, MIXER_KEY_UP, 1);
+	check_call(rig, MIXER_CALL_GAIN, "stage", 1, 1);
+}
+
+static void test_netvst_peaks(void **state)
+{
+	struct netvst_rig *n = *state;
+	struct mixer_box *reverb = &n->rig->model.boxes[3];
+	struct client_netvst *section = &n->sections[0];
+
+	mixer_model_netvst_peaks(&n->rig->model, section);
+	assert_true(isinf(reverb->channels[0].peak_dbfs));
+	section->has_peaks = true;
+	section->peak_dbfs[0] = -12;
+	section->hold_dbfs[0] = 2;
+	section->clips[0] = 1;
+	mixer_model_netvst_peaks(&n->rig->model, section);
+	assert_true(reverb->channels[0].peak_dbfs == -12 && reverb->channels[0].hold_dbfs == 2);
+	assert_true(isinf(reverb->channels[1].peak_dbfs));
+	assert_true(mixer_channel_clipped(&reverb->channels[0]) && !mixer_channel_clipped(&reverb->channels[1]));
+	press(n->rig, MIXER_KEY_CLEAR_CLIPS, 1);
+	assert_false(mixer_channel_clipped(&reverb->channels[0]));
+	assert_true(isinf(n->rig->model.boxes[4].channels[0].peak_dbfs));
+	mixer_model_lost(&n->rig->model, "gone");
+	assert_true(isinf(reverb->channels[0].peak_dbfs));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -720,6 +938,11 @@ int main(void)
 		cmocka_unit_test(test_label),
 		cmocka_unit_test(test_break),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test_setup_teardown(test_netvst_shown, netvst_setup, netvst_teardown),
+		cmocka_unit_test_setup_teardown(test_netvst_states, netvst_setup, netvst_teardown),
+		cmocka_unit_test_setup_teardown(test_netvst_cursor, netvst_setup, netvst_teardown),
+		cmocka_unit_test_setup_teardown(test_netvst_calls, netvst_setup, netvst_teardown),
+		cmocka_unit_test_setup_teardown(test_netvst_peaks, netvst_setup, netvst_teardown),
 	};
 
 	/* Without it there are no widths, and nothing of this works anyway. */
