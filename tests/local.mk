@@ -36,10 +36,12 @@ unit_tests = \
 	tests/unit/test-log \
 	tests/unit/test-mixer \
 	tests/unit/test-meters \
+	tests/unit/test-netvst \
 	tests/unit/test-netvst-client \
 	tests/unit/test-netvst-conf \
 	tests/unit/test-netvst-life \
 	tests/unit/test-netvst-server \
+	tests/unit/test-netvst-wavpack \
 	tests/unit/test-nvpipe \
 	tests/unit/test-pktring \
 	tests/unit/test-policy \
@@ -88,6 +90,16 @@ tests_unit_test_meters_LDADD = libdaemon.a $(CMOCKA_LIBS) -lm
 
 tests_unit_test_nvpipe_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_nvpipe_LDADD = libnet.a $(CMOCKA_LIBS) -lpthread
+
+tests_unit_test_netvst_SOURCES = tests/unit/netvst-blocks.h tests/unit/test-netvst.c
+tests_unit_test_netvst_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_netvst_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_netvst_LDADD = libproto.a $(WAVPACK_LIBS) $(CMOCKA_LIBS) -lm
+
+tests_unit_test_netvst_wavpack_SOURCES = tests/unit/netvst-blocks.h tests/unit/test-netvst-wavpack.c
+tests_unit_test_netvst_wavpack_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_netvst_wavpack_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_netvst_wavpack_LDADD = $(tests_unit_test_netvst_LDADD)
 
 tests_unit_test_netvst_client_SOURCES = tests/unit/netvst-rig.c tests/unit/netvst-rig.h tests/unit/test-netvst-client.c
 tests_unit_test_netvst_client_CFLAGS = $(TEST_CFLAGS)

@@ -241,7 +241,7 @@ static void print_members(FILE *f, const char *indent, const struct known_key *k
 		const struct prop *prop = prop_find(list, key->name);
 
 		fprintf(f, "%s%s\"%s\": ", comma, indent, key->name);
-		json_prop(f, is_empty(prop) && key->decimals > 9 ? NULL : prop, key->decimals);
+		json_prop(f, key->null_if_empty && is_empty(prop) ? NULL : prop, key->decimals);
 		comma = ",\n";
 	}
 	for (unsigned i = 0; i < list->n_props; i++) {

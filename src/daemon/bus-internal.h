@@ -48,7 +48,7 @@ struct bus_device {
 struct bus_netvst {
 	struct bus *bus;
 	struct netvst *netvst;
-	unsigned changes; /* enum bus_netvst_change, not told yet */
+	unsigned changes;			/* enum bus_netvst_change, not told yet */
 	struct meters meters[NETVST_SLOTS_MAX]; /* of each part */
 };
 

@@ -159,7 +159,8 @@ int bus_manager_emit_changed(sd_bus *sd)
 const sd_bus_vtable bus_manager_vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD_WITH_ARGS("GetStatus", SD_BUS_NO_ARGS,
-		SD_BUS_RESULT("a{sv}", daemon, "aa{sv}", devices, "aa{sv}", netvst), bus_on_get_status, ANYBODY),
+		SD_BUS_RESULT("a{sv}", daemon, "aa{sv}", devices, "aa{sv}", netvst), bus_on_get_status,
+		ANYBODY),
 	SD_BUS_METHOD_WITH_ARGS(
 		"ListDevices", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(so)", devices), on_list_devices, ANYBODY),
 	SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, on_reload, ANYBODY),

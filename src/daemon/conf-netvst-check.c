@@ -106,8 +106,8 @@ static void check_role_keys(struct conf_parser *p, const struct conf_netvst *nv)
 			conf_complain_at(p, &nv->where_key[k], conf_netvst_keys[k].name,
 				"is not allowed in [netvst %s]: it is for role = %s; remove this line",
 				nv->name,
-				conf_role_to_string(nv->role == CONF_ROLE_CLIENT ? CONF_ROLE_SERVER
-										 : CONF_ROLE_CLIENT));
+				conf_role_to_string(
+					nv->role == CONF_ROLE_CLIENT ? CONF_ROLE_SERVER : CONF_ROLE_CLIENT));
 		}
 	}
 }
@@ -133,7 +133,8 @@ static void check_dialect(struct conf_parser *p, const struct conf_netvst *nv)
 	}
 	if (audiokit && is_given(nv, CONF_NETVST_SYNTH) && nv->synth) {
 		conf_complain_at(p, &where[CONF_NETVST_SYNTH], "synth",
-			"is for dialect = 2017; in dialect = audiokit each block says by itself whether it has "
+			"is for dialect = 2017; in dialect = audiokit each block says by itself whether it "
+			"has "
 			"audio; remove this line");
 	}
 	if (!audiokit && nv->role == CONF_ROLE_CLIENT && is_given(nv, CONF_NETVST_CC_PARAMS) &&

@@ -51,7 +51,8 @@ static bool parse_host(struct conf_parser *p, struct conf_netvst *nv, char *valu
 	}
 	if (!ok) {
 		conf_complain(p,
-			"%s is not a host; write its name, or its IPv4 or IPv6 address (without brackets; the "
+			"%s is not a host; write its name, or its IPv4 or IPv6 address (without brackets; "
+			"the "
 			"port has a line of its own)",
 			conf_quote(value, q));
 		return false;
@@ -258,7 +259,10 @@ static int print_description(const struct conf_netvst *nv, FILE *f)
 	return fprintf(f, "%s", *nv->description ? nv->description : nv->name);
 }
 
-#define KEY(name, function) {name, NULL, NULL, parse_##function, print_##function}
+#define KEY(name, function)                                                                                  \
+	{                                                                                                    \
+		name, NULL, NULL, parse_##function, print_##function                                         \
+	}
 
 const struct conf_key conf_netvst_keys[CONF_NETVST_KEYS] = {
 	[CONF_NETVST_ROLE] = KEY("role", role),

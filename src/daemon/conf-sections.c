@@ -184,7 +184,8 @@ static void complain_unknown_key(struct conf_parser *p, const struct conf_key *k
 }
 
 /* The keys of the section at hand, and where the place of each is kept. */
-static unsigned keys_of(struct conf_parser *p, const struct conf_key **ret_keys, struct conf_where **ret_where)
+static unsigned keys_of(
+	struct conf_parser *p, const struct conf_key **ret_keys, struct conf_where **ret_where)
 {
 	switch (p->section) {
 	case CONF_SECTION_DAEMON:

@@ -137,7 +137,8 @@ static void read_heading(struct conf_parser *p, char *s)
 
 	if (!end) {
 		conf_quote(s, p->key);
-		conf_complain(p, "this section is not closed; write [daemon], [device NAME] or [netvst NAME]");
+		conf_complain(
+			p, "this section is not closed; write [daemon], [device NAME] or [netvst NAME]");
 		p->section = CONF_SECTION_SKIP;
 		return;
 	}

@@ -148,8 +148,8 @@ struct conf_netvst {
 	uint32_t block_frames; /* client */
 	int latency_frames;    /* CONF_LATENCY_AUTO or 0..CONF_NETVST_LATENCY_MAX */
 	bool synth;
-	bool cc_params;				 /* client */
-	unsigned slots;				 /* server */
+	bool cc_params;				   /* client */
+	unsigned slots;				   /* server */
 	struct netvst_net allow[NETVST_ALLOW_MAX]; /* server */
 	unsigned n_allow;
 	/* Full port names; NULL: none. Client: send_1, send_2, return_1, return_2. Server: receive_1, …, reply_1, … */

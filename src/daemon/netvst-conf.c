@@ -33,9 +33,8 @@ static bool same_allow(const struct conf_netvst *a, const struct conf_netvst *b)
 		return false;
 	}
 	for (unsigned i = 0; i < a->n_allow; i++) {
-		if (a->allow[i].bits != b->allow[i].bits ||
-			memcmp(&a->allow[i].address, &b->allow[i].address, sizeof(a->allow[i].address)) !=
-				0) {
+		if (a->allow[i].bits != b->allow[i].bits || memcmp(&a->allow[i].address, &b->allow[i].address,
+								    sizeof(a->allow[i].address)) != 0) {
 			return false;
 		}
 	}

@@ -91,6 +91,7 @@ int netvst_set_param(struct netvst *nv, unsigned effect, unsigned param, double 
 	if (!isfinite((float)value)) {
 		return -EDOM;
 	}
-	return nv->client ? netvst_client_set_param(nv->client, (uint16_t)effect, (uint16_t)param, (float)value)
-			  : -ENOTCONN;
+	return nv->client
+		       ? netvst_client_set_param(nv->client, (uint16_t)effect, (uint16_t)param, (float)value)
+		       : -ENOTCONN;
 }

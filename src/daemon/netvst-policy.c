@@ -48,7 +48,8 @@ static void tell_graph(struct netvst *nv)
 {
 	for (unsigned i = 0; i < nv->n_parts; i++) {
 		struct netvst_part *part = &nv->parts[i];
-		uint32_t frames = nv->conf->role == CONF_ROLE_CLIENT ? nv->policy.frames : slot_latency(nv, i);
+		uint32_t frames =
+			nv->conf->role == CONF_ROLE_CLIENT ? nv->policy.frames : slot_latency(nv, i);
 
 		if (frames != part->latency_frames) {
 			part->latency_frames = frames;

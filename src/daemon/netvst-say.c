@@ -12,8 +12,8 @@ static const char *kind_of(const struct netvst *nv)
 static void say_connected(struct netvst *nv, const struct netvst_client_status *now)
 {
 	netvst_log(nv, LOG_INFO, "connected to %s: dialect %s, %s, %s, blocks of %u frames", now->peer,
-		netvst_dialect_to_string(nv->conf->dialect), netvst_codec_to_string(nv->conf->codec), kind_of(nv),
-		nv->conf->block_frames);
+		netvst_dialect_to_string(nv->conf->dialect), netvst_codec_to_string(nv->conf->codec),
+		kind_of(nv), nv->conf->block_frames);
 	nv->said_connected = true;
 	nv->said_error[0] = '\0';
 }

@@ -57,7 +57,7 @@ void netvst_follow_priority(struct manager *m)
 		m->io_priority[i] = want;
 		if (r < 0) {
 			log_notice("the %s thread cannot have realtime priority %d: %s; expect late blocks "
-				   "while this machine is busy (see LimitRTPRIO in ethlinkd(8))",
+				   "while this machine is busy (see Privileges in ethlinkd(8))",
 				threads[i].name, want, strerror(-r));
 		}
 	}

@@ -120,7 +120,8 @@ void netvst_configure(struct netvst *nv, struct conf *owner, const struct conf_n
 /* --- netvst-ports.c --- */
 
 /* Its ports, once more, at a backend that is to replace the manager's. 0 or -errno; what was made goes with the backend. */
-int netvst_add_ports(struct netvst *nv, struct backend *b, struct backend_group *ret_groups[NETVST_SLOTS_MAX]);
+int netvst_add_ports(
+	struct netvst *nv, struct backend *b, struct backend_group *ret_groups[NETVST_SLOTS_MAX]);
 /* From now on these are its ports; those before are to be removed from old. */
 void netvst_set_ports(
 	struct netvst *nv, struct backend *old, struct backend_group *const groups[NETVST_SLOTS_MAX]);

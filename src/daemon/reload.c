@@ -291,7 +291,8 @@ int manager_reload(struct manager *m, conf_error_fn error, void *data)
 			conf->n_netvsts == 1 ? "" : "s");
 		r = manager_configure(m, conf);
 		if (r < 0) {
-			on_error(&listener, "not all devices and netvst sections could be added; see the log");
+			on_error(
+				&listener, "not all devices and netvst sections could be added; see the log");
 		}
 	}
 	manager_ready(m);

@@ -74,8 +74,7 @@ static void check_abilities(const struct conf *conf, struct complaints *c)
 			complain(c,
 				"%s:%d: codec: this ethlinkd was built without WavPack; write codec = pcm, "
 				"or build it with libwavpack",
-				nv->where_key[CONF_NETVST_CODEC].file,
-				nv->where_key[CONF_NETVST_CODEC].line);
+				nv->where_key[CONF_NETVST_CODEC].file, nv->where_key[CONF_NETVST_CODEC].line);
 		}
 	}
 	for (unsigned i = 0; i < conf->n_devices; i++) {

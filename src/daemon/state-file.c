@@ -93,7 +93,8 @@ int state_file_format(
 	if (!f) {
 		return -ENOMEM;
 	}
-	fputs("# What was set at run time on ETHlink boxes and NetVST plug-ins. A value here counts until \"ethlinkctl reset "
+	fputs("# What was set at run time on ETHlink boxes and NetVST plug-ins. A value here counts until "
+	      "\"ethlinkctl reset "
 	      "DEVICE\", "
 	      "or until\n"
 	      "# the configuration says something else than it did then, which stands behind the value.\n"

@@ -122,7 +122,8 @@ static void take_out(struct state_table *t, unsigned i)
 static void append(struct state_table *t, const struct state_entry *entry)
 {
 	if (t->n == STATE_ENTRIES_MAX) {
-		log_notice("settings of more than %d devices and netvst sections; forgetting those of %s, which were set first",
+		log_notice("settings of more than %d devices and netvst sections; forgetting those of %s, "
+			   "which were set first",
 			STATE_ENTRIES_MAX, t->entries[0].name);
 		take_out(t, 0);
 	}

@@ -7,7 +7,6 @@
 #define LIMIT_MIN 4
 #define LIMIT_SPARE 3
 #define READS_MAX 4 /* of 64 kB, each time that something has come */
-#define BEGIN_MAX_NS (200 * NSEC_PER_MSEC)
 #define SLEEP_MAX_NS (100 * NSEC_PER_MSEC)
 #define CONTROLLER 0xb0
 #define ALL_NOTES_OFF 123
@@ -79,9 +78,7 @@ static bool have_run(struct netvst_client *c, int64_t now)
 		c->run_seen = true;
 		return true;
 	}
-	/* Given up for want of room, or ended because the audio server went; it may not even have been seen. */
-	if (c->run_seen || atomic_load_explicit(&c->pipe->run, memory_order_relaxed) == c->run ||
-		now - c->run_ns > BEGIN_MAX_NS) {
+	if (netvst_conn_run_is_over(c->pipe, c->run, c->run_seen, c->run_ns, now)) {
 		give_up_run(c);
 	}
 	return false;

@@ -8,6 +8,8 @@
 #define KEEPALIVE_PAUSE_SEC 5
 #define KEEPALIVE_PROBES 3
 #define UNACKNOWLEDGED_MSEC 20000
+/* A run that has not begun by then may have come and gone with an audio server. */
+#define BEGIN_MAX_NS (200 * NSEC_PER_MSEC)
 
 int netvst_conn_init(struct netvst_conn *conn, struct netvst_task *task, enum netvst_dialect dialect,
 	enum netvst_codec codec)
@@ -172,4 +174,16 @@ uint32_t netvst_conn_new_run(void)
 		n = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
 	} while (n == 0);
 	return n;
+}
+
+bool netvst_conn_run_is_over(
+	const struct nvpipe *pipe, uint32_t run, bool seen, int64_t asked_ns, int64_t now_ns)
+{
+	/* In this order: RT clears overrun before it begins a run. */
+	bool on = atomic_load_explicit(&pipe->run, memory_order_acquire) == run;
+
+	if (on) {
+		return atomic_load_explicit(&pipe->overrun, memory_order_relaxed);
+	}
+	return seen || now_ns - asked_ns > BEGIN_MAX_NS;
 }

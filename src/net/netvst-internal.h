@@ -148,6 +148,12 @@ size_t netvst_conn_unsent(const struct netvst_conn *conn);
 void netvst_conn_tune(int fd, int socket_priority, size_t buffer_bytes);
 /* A number that no pipe has seen yet. */
 uint32_t netvst_conn_new_run(void);
+/*
+ * The run that was asked for at asked_ns, and in which RT has been seen or not, will not go on: RT has given it up for want
+ * of room, or the audio server went.
+ */
+bool netvst_conn_run_is_over(
+	const struct nvpipe *pipe, uint32_t run, bool seen, int64_t asked_ns, int64_t now_ns);
 
 /* --- MIDI of blocks that were not sent: netvst-carry.c --- */
 

@@ -131,7 +131,13 @@ struct netvst_server_status {
 	struct netvst_slot_status slots[NETVST_SLOTS_MAX];
 };
 
-/* conf is copied; pipes: one for each slot. An address that cannot be used yet is tried again. 0 or -errno. */
+/*
+ * conf is copied; pipes: one for each slot. An address that cannot be used yet is tried again. 0 or -errno.
+ *
+ * A peer must send its first byte within 5 s, end each block within 2 s, and take its replies within 5 s. Between blocks it
+ * may be silent for hours, as a DAW that is stopped is, while TCP's keepalive finds it there (some 25 s). But where no slot is
+ * left for another peer, the one that has been silent longest, for half a minute at least, loses its own.
+ */
 int netvst_server_new(struct netvst_io *io, const struct netvst_server_conf *conf,
 	struct nvpipe *const *pipes, struct netvst_server **ret_server);
 /* All connections are closed on return. NULL is allowed. */

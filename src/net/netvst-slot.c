@@ -5,7 +5,6 @@
 
 #define READS_MAX 2   /* of 64 kB, each time that something has come */
 #define BLOCKS_MAX 64 /* in a row, before others have their turn */
-#define BEGIN_MAX_NS (200 * NSEC_PER_MSEC)
 /*
  * Audio is 1.5 MB/s at 192 kHz, and the graph's pace holds up who sends more; but a block of one frame may come with a
  * thousand events. So nobody can send more than 8 MB/s, but for the first 128 ms of them.
@@ -143,8 +142,7 @@ static bool have_run(struct netvst_slot *slot, int64_t now)
 		slot->run_seen = true;
 		return true;
 	}
-	if (slot->run_seen || atomic_load_explicit(&pipe->run, memory_order_relaxed) == slot->run ||
-		now - slot->run_ns > BEGIN_MAX_NS) {
+	if (netvst_conn_run_is_over(pipe, slot->run, slot->run_seen, slot->run_ns, now)) {
 		end_run(slot);
 	}
 	return false;

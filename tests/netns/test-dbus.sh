@@ -11,6 +11,7 @@ dbus_wanted=("$@")
 
 start() {
 	dbus_write_conf
+	printf '\n[netvst daw-1]\nrole = server\nslots = 1\ndescription = Stage track\n' >> "$NT_CONF"
 	dbus_start session && nt_jackd 48000 256 && nt_emu emu --dac 0-1 --status-file "$PROCS_DIR/emu.json" --interval 0.05 &&
 		nt_daemon && nt_wait_state front-left online && procs_until 10 "the name on the bus" dbus_there
 }
@@ -25,13 +26,16 @@ members() {
 		interface == wanted && $2 == "property" { print $1, $2, $3, $NF }' wanted="$2" | sort
 }
 
+dbus_netvst_path=/org/ethlinkd1/netvst/daw_2d1
+
 introspection() {
 	members /org/ethlinkd1 org.ethlinkd1.Manager > "$PROCS_DIR/manager.txt"
 	members "$dbus_device_path" org.ethlinkd1.Device > "$PROCS_DIR/device.txt"
+	members "$dbus_netvst_path" org.ethlinkd1.Netvst > "$PROCS_DIR/netvst.txt"
 	sort > "$PROCS_DIR/manager.want" << END
 .Backend property s emits-change
 .Connected property b emits-change
-.GetStatus method - a{sv}aa{sv}
+.GetStatus method - a{sv}aa{sv}aa{sv}
 .GetTelemetry method - a{sv}aa{sv}aa{sv}
 .ListDevices method - a(so)
 .Period property u emits-change
@@ -78,7 +82,34 @@ END
 .State property s emits-change
 .Volume property s emits-change
 END
-	diff "$PROCS_DIR/manager.want" "$PROCS_DIR/manager.txt" && diff "$PROCS_DIR/device.want" "$PROCS_DIR/device.txt"
+	sort > "$PROCS_DIR/netvst.want" << END
+.Block property u emits-change
+.BytesReceived property t -
+.BytesSent property t -
+.Codec property s emits-change
+.CompressionRatio property d -
+.Connects property t -
+.Dialect property s emits-change
+.Error property s emits-change
+.GainDb property ad emits-change
+.Host property s emits-change
+.LateBlocks property t -
+.LatencyFrames property u emits-change
+.Muted property ab emits-change
+.Name property s const
+.Peaks signal adad
+.Peer property s emits-change
+.Port property q emits-change
+.Reset method - -
+.Role property s emits-change
+.RttUs property a{sd} -
+.SetGain method ud -
+.SetMute method ub -
+.SetParameter method uud -
+.State property s emits-change
+END
+	diff "$PROCS_DIR/manager.want" "$PROCS_DIR/manager.txt" && diff "$PROCS_DIR/device.want" "$PROCS_DIR/device.txt" &&
+		diff "$PROCS_DIR/netvst.want" "$PROCS_DIR/netvst.txt"
 }
 
 # Each name in the programs' description is in the manual, too.
@@ -88,7 +119,7 @@ manual() {
 	page=$(dirname "$dbus_policy")/../man/org.ethlinkd1.5
 	while read -r word _; do
 		grep -qE "^\.(It|Ss) .*\<${word#.}\>" "$page" || { printf '# the manual page lacks %s\n' "$word"; missing=1; }
-	done < <(cat "$PROCS_DIR/manager.want" "$PROCS_DIR/device.want")
+	done < <(cat "$PROCS_DIR/manager.want" "$PROCS_DIR/device.want" "$PROCS_DIR/netvst.want")
 	[ "$missing" -eq 0 ]
 }
 
@@ -108,6 +139,51 @@ values() {
 		[ "$(dbus_property LatencyFrames)" = "u $(nt_status '.devices[0].latency_frames')" ] &&
 		[ "$(dbus_ask get-property $dbus_manager SampleRate)" = 'u 48000' ] && [ "$(dbus_ask get-property $dbus_manager Connected)" = 'b true' ] &&
 		[ "$(dbus_ask call $dbus_manager ListDevices)" = "a(so) 1 \"front-left\" \"$dbus_device_path\"" ]
+}
+
+# $1: PROPERTY, or a method and its arguments behind "call".
+netvst() {
+	if [ "$1" = call ]; then
+		dbus_ask call "$dbus_netvst_path" org.ethlinkd1.Netvst "${@:2}"
+	else
+		dbus_ask get-property "$dbus_netvst_path" org.ethlinkd1.Netvst "$1"
+	fi
+}
+
+netvst_values() {
+	[ "$(netvst Name)" = 's "daw-1"' ] && [ "$(netvst Role)" = 's "server"' ] && [ "$(netvst State)" = 's "listening"' ] &&
+		[ "$(netvst Host) $(netvst Port)" = 's "127.0.0.1" q 27016' ] && [ "$(netvst LatencyFrames)" = 'u 96' ] &&
+		[ "$(netvst Dialect) $(netvst Codec) $(netvst Block)" = 's "2017" s "pcm" u 0' ] &&
+		[ "$(netvst RttUs)" = 'a{sd} 0' ] && [ "$(netvst Peer)" = 's ""' ]
+}
+
+netvst_levels() {
+	netvst call SetGain ud 1 -- -12 > /dev/null && netvst call SetMute ub 2 true > /dev/null || return 1
+	[ "$(netvst GainDb) $(netvst Muted)" = 'ad 2 -12 0 ab 2 false true' ] || return 1
+	netvst call Reset > /dev/null || return 1
+	[ "$(netvst GainDb) $(netvst Muted)" = 'ad 2 0 0 ab 2 false false' ]
+}
+
+netvst_refusals() {
+	local std=org.freedesktop.DBus.Error n=org.ethlinkd1.Netvst p=$dbus_netvst_path
+
+	refused "$std".InvalidArgs "daw-1 has two strips: use 1 for the send, 2 for the return" "$p" "$n".SetGain uint32:3 double:0 &&
+		refused "$std".InvalidArgs "daw-1 takes no gain of 13 dB: use whole dB from -56 to +12" "$p" "$n".SetGain uint32:0 double:13 &&
+		refused "$std".NotSupported "daw-1 is a server" "$p" "$n".SetParameter uint32:0 uint32:0 double:0 &&
+		refused "$std".UnknownObject "" /org/ethlinkd1/netvst/daw "$n".Reset
+}
+
+netvst_gone() {
+	! netvst Name > /dev/null 2>&1
+}
+
+# With its signals the others' could not be counted.
+netvst_goes() {
+	dbus_listen changes "$dbus_address" listen || return 1
+	dbus_write_conf
+	dbus_ask call /org/ethlinkd1 org.ethlinkd1.Manager Reload &&
+		procs_until 3 "its end" dbus_heard_some changes "InterfacesRemoved $dbus_netvst_path" 1 && netvst_gone || return 1
+	procs_stop changes
 }
 
 # shellcheck disable=SC2086
@@ -377,6 +453,10 @@ dbus_one "the manual page has all of it" manual
 dbus_one "the tree and the managed objects" tree
 dbus_one "properties are what the status says" values
 dbus_one "telemetry" telemetry
+dbus_one "a netvst section's properties" netvst_values
+dbus_one "a netvst section's gain, mute and reset" netvst_levels
+dbus_one "a netvst section's wrong calls are refused" netvst_refusals
+dbus_one "a netvst section goes" netvst_goes
 dbus_one "gain, mute and reset reach the box" levels
 dbus_one "a hundred changes are gathered" changes_are_gathered
 dbus_one "one change is told once" change_is_told_once

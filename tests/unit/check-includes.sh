@@ -26,6 +26,7 @@ owner()
 	case $1 in
 	jack/* | pipewire/* | spa/*) echo "backend" ;;
 	ini.h) echo "daemon" ;;
+	wavpack/*) echo "proto" ;;
 	systemd/*) echo "daemon ctl" ;;
 	sndfile.h) echo "emu echo" ;;
 	*curses.h) echo "ctl" ;;

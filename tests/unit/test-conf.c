@@ -564,6 +564,7 @@ static void assert_conf_equal(const struct conf *a, const struct conf *b)
 	assert_int_equal(a->qdisc_bypass, b->qdisc_bypass);
 	assert_int_equal(a->socket_priority, b->socket_priority);
 	assert_int_equal(a->fade_ms, b->fade_ms);
+	assert_int_equal(a->n_netvsts, b->n_netvsts);
 	assert_int_equal(a->n_devices, b->n_devices);
 	for (unsigned i = 0; i < a->n_devices; i++) {
 		const struct conf_device *d = &a->devices[i], *e = &b->devices[i];
@@ -845,7 +846,7 @@ static char *read_source(const char *name)
 	return text;
 }
 
-#define EXAMPLE_LINES 200
+#define EXAMPLE_LINES 300
 
 /* What a line of the example would be without its ; where it is a key or heading that is switched off. */
 static char *switched_off(char *line)
@@ -864,37 +865,43 @@ static unsigned cut_lines(char *text, char *lines[EXAMPLE_LINES])
 	return n;
 }
 
-/* heading, the keys that a device must have, and the one at hand; all from the example. */
+/* heading, the keys that such a section must have, and the one at hand; all from the example. */
 static void check_one_key(char **lines, unsigned n, unsigned heading, unsigned key)
 {
 	bool device = strstr(lines[heading], "[device") != NULL;
+	bool netvst = strstr(lines[heading], "[netvst") != NULL;
+	/* No other dialect has them. */
+	bool audiokit = strstr(lines[key], "cc-params") != NULL;
 	char text[1024];
 	struct conf *conf;
 
 	sprintf(text, "%s\n", switched_off(lines[heading]) ? switched_off(lines[heading]) : lines[heading]);
 	for (unsigned i = heading + 1; i < n && !strchr("[", lines[i][0]) && lines[i][1] != '['; i++) {
 		const char *s = switched_off(lines[i]);
-		bool needed = s && device &&
-			      (strncmp(s, "model", 5) == 0 || strncmp(s, "serial", 6) == 0 ||
-				      strncmp(s, "interface", 9) == 0);
+		bool needed =
+			s && ((device && (strncmp(s, "model", 5) == 0 || strncmp(s, "serial", 6) == 0 ||
+						 strncmp(s, "interface", 9) == 0)) ||
+				     (netvst && (strncmp(s, "role", 4) == 0 || strncmp(s, "host", 4) == 0)));
 
 		if (s && (needed || i == key)) {
 			sprintf(text + strlen(text), "%s\n", s);
 		}
 	}
+	strcat(text, audiokit ? "dialect = audiokit\n" : "");
 	conf = load_ok(text);
 	assert_int_equal(conf->n_devices, device ? 1 : 0);
+	assert_int_equal(conf->n_netvsts, netvst ? 1 : 0);
 	conf_unref(conf);
 }
 
 static void test_example(void **state)
 {
 	char *text = read_source("conf/ethlinkd.conf");
-	char *lines[EXAMPLE_LINES], all[16 * 1024] = "";
+	char *lines[EXAMPLE_LINES], all[32 * 1024] = "";
 	struct conf *conf = load_ok(text);
 	unsigned n, heading = 0, keys = 0;
 
-	assert_int_equal(conf->n_devices, 0);
+	assert_int_equal(conf->n_devices + conf->n_netvsts, 0);
 	conf_unref(conf);
 	n = cut_lines(text, lines);
 	for (unsigned i = 0; i < n; i++) {
@@ -908,10 +915,11 @@ static void test_example(void **state)
 			keys++;
 		}
 	}
-	/* model, serial and interface stand in both examples of a device */
-	assert_int_equal(keys, CONF_DAEMON_KEYS + CONF_DEVICE_KEYS + 3);
+	/* model, serial and interface stand in both examples of a device, role in both of NetVST */
+	assert_int_equal(keys, CONF_DAEMON_KEYS + CONF_DEVICE_KEYS + 3 + CONF_NETVST_KEYS + 1);
 	conf = load_ok(all);
 	assert_int_equal(conf->n_devices, 2);
+	assert_int_equal(conf->n_netvsts, 2);
 	conf_unref(conf);
 	free(text);
 }
@@ -945,19 +953,27 @@ static bool has_line(const char *text, const char *before, const char *name, con
 	return strstr(text, want) != NULL;
 }
 
+static void check_documented(
+	const char *example, const char *page, const struct conf_key *keys, unsigned n_keys)
+{
+	for (unsigned i = 0; i < n_keys; i++) {
+		if (!has_line(example, ";", keys[i].name, " = ") ||
+			!has_line(page, ".It Cm ", keys[i].name, "")) {
+			fail_msg("%s is missing in the example or in ethlinkd.conf(5)", keys[i].name);
+		}
+	}
+}
+
 static void test_all_keys_are_documented(void **state)
 {
 	char *example = read_source("conf/ethlinkd.conf");
 	char *page = read_source("man/ethlinkd.conf.5");
 
-	for (unsigned i = 0; i < CONF_DAEMON_KEYS + CONF_DEVICE_KEYS; i++) {
-		const char *name = i < CONF_DAEMON_KEYS ? conf_daemon_keys[i].name
-							: conf_device_keys[i - CONF_DAEMON_KEYS].name;
-
-		if (!has_line(example, ";", name, " = ") || !has_line(page, ".It Cm ", name, "")) {
-			fail_msg("%s is missing in the example or in ethlinkd.conf(5)", name);
-		}
-	}
+	check_documented(example, page, conf_daemon_keys, CONF_DAEMON_KEYS);
+	check_documented(example, page, conf_device_keys, CONF_DEVICE_KEYS);
+	/* Their own descriptions, as some keys are called as a device's. */
+	check_documented(strstr(example, ";[netvst"), strstr(page, ".Sh [netvst NAME]"), conf_netvst_keys,
+		CONF_NETVST_KEYS);
 	free(example);
 	free(page);
 }

@@ -73,9 +73,10 @@ static void test_client(void **state)
 
 static void test_server(void **state)
 {
-	struct conf *conf = load_ok("[netvst daw]\nrole = server\nhost = ::\nport = 1\ncodec = wavpack-lossy\n"
-				    "synth = on\nslots = 16\nlatency = 0\n"
-				    "allow = 192.168.1.0/24, 10.0.0.7, fe80::/10\n");
+	struct conf *conf =
+		load_ok("[netvst daw]\nrole = server\nhost = ::\nport = 1\ncodec = wavpack-lossy\n"
+			"synth = on\nslots = 16\nlatency = 0\n"
+			"allow = 192.168.1.0/24, 10.0.0.7, fe80::/10\n");
 	const struct conf_netvst *nv = &conf->netvsts[0];
 
 	assert_string_equal(nv->host, "::");
@@ -216,7 +217,8 @@ static void test_names(void **state)
 		"t:2: block: '1'");
 	load_bad("[netvst a b]\n", "t:1: [netvst a b]: this name is not allowed; write [netvst NAME]");
 	load_bad("[netvst 1234567890123456789012345678901]\nrole=server\n",
-		"t:1: role: [netvst 1234567890123456789012345678901] is too long a name for a server|30 bytes");
+		"t:1: role: [netvst 1234567890123456789012345678901] is too long a name for a server|30 "
+		"bytes");
 	conf_unref(load_ok("[netvst 123456789012345678901234567890]\nrole=server\n"));
 }
 
@@ -290,8 +292,9 @@ static void test_round_trip(void **state)
 {
 	check_round_trip(CLIENT);
 	check_round_trip(SERVER);
-	check_round_trip(DAC CLIENT "port=7\ncodec=wavpack\nblock=77\nlatency=99\nsynth=yes\nconnect=,a:1,,b:2\n"
-				    "description=Hall, large\n");
+	check_round_trip(
+		DAC CLIENT "port=7\ncodec=wavpack\nblock=77\nlatency=99\nsynth=yes\nconnect=,a:1,,b:2\n"
+			   "description=Hall, large\n");
 	check_round_trip(SERVER "host=::\nslots=1\nallow=10.1.0.0/16,2001:db8::/32,0.0.0.0/0,::/0\n"
 				"connect=a:1,b:2\ndialect=audiokit\nlatency=12\n");
 }

@@ -58,6 +58,8 @@ static void begin(struct rig *rig, bool running)
 		}
 	}
 	rig->running = running;
+	/* Before their first cycle the answer is silence. */
+	WAIT_FOR(!running || (rig->pipes[0]->cycle_ns != 0 && rig->pipes[SLOTS - 1]->cycle_ns != 0));
 	assert_int_equal(netvst_server_new(rig->io, &rig->conf, rig->pipes, &rig->server), 0);
 	WAIT_FOR(status_of(rig).listening);
 }
@@ -429,6 +431,34 @@ static void test_deaf(void **state)
 	rig_close(peer);
 }
 
+/* Blocks of one frame, with all the events that there may be: not more of them than the thread has time for. */
+static void test_flood(void **state)
+{
+	struct rig *rig = *state;
+	struct netvst_block block = {.frames = 1, .has_audio = true, .n_midi = NETVST_MIDI_MAX};
+	static uint8_t bytes[NETVST_BYTES_MAX];
+	struct rig_peer *peer;
+	int64_t begun;
+	size_t n;
+
+	for (unsigned i = 0; i < NETVST_MIDI_MAX; i++) {
+		block.midi[i] = (struct netvst_midi){.status = 0x90, .data1 = 60, .data2 = 1};
+	}
+	begin(rig, false);
+	peer = join(rig);
+	n = rig_bytes(peer, NETVST_REQUEST, &block, bytes);
+	begun = now_ns();
+	for (size_t sent = 0; sent < 3000000; sent += n) {
+		rig_send(peer, bytes, n);
+	}
+	for (size_t sent = 0; sent < 3000000; sent += n) {
+		assert_true(rig_read(peer, 1, RIG_WAIT_MS));
+	}
+	/* The first megabyte is free. */
+	assert_true(now_ns() - begun > 200 * NSEC_PER_MSEC);
+	rig_close(peer);
+}
+
 static void test_garbage(void **state)
 {
 	static const uint8_t garbage[4096] = {[2] = 0xff};
@@ -573,17 +603,17 @@ static void test_address(void **state)
 }
 
 /* Our client against our server, each with a graph of its own. */
-static void test_both(void **state)
+static void both(struct rig *rig, const char *host)
 {
 	static float samples[NVPIPE_CHANNELS][RIG_FRAMES_MAX];
 	float *const audio[NVPIPE_CHANNELS] = {samples[0], samples[1]};
-	struct rig *rig = *state;
-	struct netvst_client_conf conf = {.host = "127.0.0.1"};
+	struct netvst_client_conf conf = {.host = host};
 	struct netvst_client_status status;
 	struct rig_graph graph = {.period = 64};
 	struct netvst_client *client;
 	struct nvpipe *pipe;
 
+	rig->conf.host = host;
 	begin(rig, true);
 	conf.port = status_of(rig).port;
 	assert_int_equal(nvpipe_new(64, &pipe), 0);
@@ -604,8 +634,30 @@ static void test_both(void **state)
 	netvst_client_get_status(client, &status);
 	assert_int_equal(status.connects, 1);
 	assert_int_equal(status.blocks_skipped, 0);
+	assert_non_null(strstr(status.peer, host));
+	assert_non_null(strstr(status_of(rig).slots[0].peer, host));
 	netvst_client_free(client);
 	nvpipe_free(pipe);
+}
+
+static void test_both(void **state)
+{
+	both(*state, "127.0.0.1");
+}
+
+static void test_both_ipv6(void **state)
+{
+	const struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool there = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	if (!there) {
+		skip();
+	}
+	both(*state, "::1");
 }
 
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -626,12 +678,14 @@ int main(void)
 		RIG_TEST(test_byte_by_byte),
 		RIG_TEST(test_times),
 		RIG_TEST(test_deaf),
+		RIG_TEST(test_flood),
 		RIG_TEST(test_garbage),
 		RIG_TEST(test_reset),
 		RIG_TEST(test_thousand),
 		RIG_TEST(test_silence),
 		RIG_TEST(test_address),
 		RIG_TEST(test_both),
+		RIG_TEST(test_both_ipv6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -364,7 +364,8 @@ static void test_nothing(void **state)
 }
 
 static const char whole_file[] =
-	"# What was set at run time on ETHlink boxes. A value here counts until \"ethlinkctl reset DEVICE\", "
+	"# What was set at run time on ETHlink boxes and NetVST plug-ins. A value here counts until "
+	"\"ethlinkctl reset DEVICE\", "
 	"or until\n"
 	"# the configuration says something else than it did then, which stands behind the value.\n"
 	"# Do not edit it: while ethlinkd runs it writes over it, and a file whose checksum is wrong is set "
@@ -501,6 +502,50 @@ static void test_volume(void **state)
 	state_get(s, "stage", ETHLINK_DAC8, &got);
 	assert_true(got.volume_set);
 	assert_false(got.volume_mute);
+	state_free(s);
+	assert_int_equal(n_lines, 0);
+}
+
+/* Of a netvst section: beside a device's, and none where a device of that name was set. */
+static void test_strips(void **state)
+{
+	const struct strips put = {.gain_db = {-3, 12}, .mute = {false, true}};
+	struct overrides fl = front_left(), o;
+	struct state *s = begin_state();
+	struct strips got;
+	char *text;
+	size_t len;
+
+	state_put_strips(s, "reverb", &put);
+	state_put(s, "stage", ETHLINK_DAC8, &fl);
+	state_put_strips(s, "plain", &(struct strips){0});
+	state_free(s);
+	text = read_file("settings", &len);
+	assert_non_null(
+		strstr(text, "\n[netvst reverb]\ngain-send = -3\ngain-return = 12\nmute-return = yes\n"));
+	assert_null(strstr(text, "plain"));
+	s = begin_state();
+	state_get_strips(s, "reverb", &got);
+	assert_memory_equal(got.gain_db, put.gain_db, sizeof(got.gain_db));
+	assert_memory_equal(got.mute, put.mute, sizeof(got.mute));
+	state_get(s, "stage", ETHLINK_DAC8, &o);
+	assert_set_equal(&o, &fl);
+	/* The same again is no change; another is. */
+	state_put_strips(s, "reverb", &put);
+	assert_int_equal(state_changes(s), 0);
+	got.mute[0] = true;
+	state_put_strips(s, "reverb", &got);
+	assert_int_equal(state_changes(s), 1);
+	/* The name of the one says nothing about the other. */
+	state_get_strips(s, "stage", &got);
+	assert_true(strips_empty(&got));
+	state_get(s, "reverb", ETHLINK_DAC8, &o);
+	assert_true(overrides_empty(&o));
+	state_put_strips(s, "reverb", &(struct strips){0});
+	state_free(s);
+	s = begin_state();
+	state_get_strips(s, "reverb", &got);
+	assert_true(strips_empty(&got));
 	state_free(s);
 	assert_int_equal(n_lines, 0);
 }
@@ -782,6 +827,17 @@ static void test_wrong_content(void **state)
 		{STAGE "volume-mute = yes\nvolume-mute = yes\n", "line 6: a value that cannot be"},
 		{STAGE "[device b]\nmodel = dac8\n[device stage]\nmodel = dac8\n",
 			"line 8: the second section of stage"},
+		{STAGE "[netvst stage]\ngain-send = 1\n", "line 6: the second section of stage"},
+		{HEAD "[netvst a/b]\ngain-send = 1\n", "line 4: an unknown section"},
+		{HEAD "[netvst a]\ngain-send = 13\n", "line 4: a value that cannot be"},
+		{HEAD "[netvst a]\ngain-send = -57\n", "line 4: a value that cannot be"},
+		{HEAD "[netvst a]\ngain-send = 1.5\n", "line 4: a value that cannot be"},
+		{HEAD "[netvst a]\ngain-send =\n", "line 4: a value that cannot be"},
+		{HEAD "[netvst a]\ngain-back = 1\n", "line 4: a value that cannot be"},
+		{HEAD "[netvst a]\ngain-send = 1\ngain-send = 2\n", "line 5: a value that cannot be"},
+		{HEAD "[netvst a]\nmute-send = no\n", "line 4: a value that cannot be"},
+		{HEAD "[netvst a]\nmute-send = yes\nmute-send = yes\n", "line 5: a value that cannot be"},
+		{HEAD "[netvst a]\nmodel = dac8\n", "line 4: a value that cannot be"},
 		{HEAD "[device m]\nmodel = adc8\nphantom-1-8 = yes (configuration: no)\n",
 			"line 5: a value that cannot be"},
 		{HEAD "[device m]\nmodel = adc8\ngain-1 = -1 (configuration: 0)\n",
@@ -1259,6 +1315,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(test_round_trip, begin, end),
 		cmocka_unit_test_setup_teardown(test_volume, begin, end),
+		cmocka_unit_test_setup_teardown(test_strips, begin, end),
 		cmocka_unit_test_setup_teardown(test_late, begin, end),
 		cmocka_unit_test_setup_teardown(test_no_rest, begin, end),
 		cmocka_unit_test_setup_teardown(test_default_delay, begin, end),
