@@ -28,6 +28,7 @@ unit_tests = \
 	tests/unit/test-ctl-watch \
 	tests/unit/test-device \
 	tests/unit/test-doctor \
+	tests/unit/test-echo \
 	tests/unit/test-ethlink \
 	tests/unit/test-hist \
 	tests/unit/test-insert \
@@ -81,6 +82,11 @@ tests_unit_test_netvst_life_LDADD = $(tests_unit_test_device_LDADD)
 
 tests_unit_test_doctor_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_doctor_LDADD = libctl.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lpthread -lm
+
+# What of netvst-echo needs no socket and no sound file.
+tests_unit_test_echo_SOURCES = tests/unit/test-echo.c src/echo/counter.c src/echo/process.c src/echo/script.c
+tests_unit_test_echo_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_echo_LDADD = libproto.a libbase.a $(WAVPACK_LIBS) $(CMOCKA_LIBS) -lm
 
 tests_unit_test_ethlink_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_ethlink_LDADD = libproto.a $(CMOCKA_LIBS)

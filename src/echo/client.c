@@ -22,9 +22,11 @@
 
 #define READ_BYTES 65536
 #define EXIT_WRONG_AUDIO 3
-/* Behind its clock by so much, a client does not catch up: it was stopped, or waited for the server. */
-#define RESTART_NS (50 * NSEC_PER_MSEC)
-#define RESTART_BLOCKS 4
+/*
+ * Behind its clock by so much and by more than a block, a client does not catch up: it was stopped, or waited for the
+ * server, and a sound card would have run dry.
+ */
+#define RESTART_NS (5 * NSEC_PER_MSEC)
 #define SENT_MAX 128 /* at least --depth */
 
 struct client {
@@ -144,8 +146,7 @@ static void send_due(struct client *c)
 		if (!c->opt->fast && behind_ns < 0) {
 			return;
 		}
-		if (!c->opt->fast && behind_ns > RESTART_NS &&
-			(double)behind_ns > RESTART_BLOCKS * c->block_ns) {
+		if (!c->opt->fast && behind_ns > RESTART_NS && (double)behind_ns > c->block_ns) {
 			c->start_ns += behind_ns;
 			c->restarts++;
 		}

@@ -21,6 +21,12 @@ NETNS_TESTS = \
 	tests/netns/test-dbus-system.sh \
 	tests/netns/test-dbus-bad.sh \
 	tests/netns/test-hostile.sh \
+	tests/netns/test-netvst-client.sh \
+	tests/netns/test-netvst-server.sh \
+	tests/netns/test-netvst-both.sh \
+	tests/netns/test-netvst-hostile.sh \
+	tests/netns/test-netvst-many.sh \
+	tests/netns/test-netvst-pipewire.sh \
 	tests/netns/test-play.sh \
 	tests/netns/test-pw-node.sh \
 	tests/netns/test-pw-volume.sh \
@@ -42,6 +48,7 @@ EXTRA_DIST += \
 	tests/lib/check-valgrind.sh \
 	tests/lib/dbus.sh \
 	tests/lib/netns.sh \
+	tests/lib/netvst.sh \
 	tests/lib/pipewire.sh \
 	tests/lib/procs.sh \
 	tests/lib/setup.sh \

@@ -8,6 +8,8 @@
 . "$(dirname "$0")/../lib/netns.sh"
 # shellcheck source=tests/lib/pipewire.sh
 . "$(dirname "$0")/../lib/pipewire.sh"
+# shellcheck source=tests/lib/netvst.sh
+. "$(dirname "$0")/../lib/netvst.sh"
 
 trap_so=$BUILD/tests/tools/rt-trap.so
 each_s=${SECONDS_EACH:-3}
@@ -45,6 +47,39 @@ run_jack() {
 		nt_wait_state stage online && power_cycle || return 1
 	fi
 	end_trapped
+}
+
+# The sections that follow the devices': a plug-in's insert and a slot for a DAW.
+with_netvst() {
+	nv_server plugin --port 0 --mode gain=-3 || return 1
+	printf '%s\n' "[netvst fx]" "role = client" "host = 127.0.0.1" "port = $NV_PORT" "block = 64" \
+		"[netvst daw]" "role = server" "port = 27017" "slots = 1" >> "$NT_CONF"
+}
+
+# play_netvst: both at work while the box plays, and both go and come back.
+play_netvst() {
+	nv_wait fx online && nv_wait daw listening || return 1
+	nv_client first --port 27017 --block 64 --seconds "$each_s" --pattern
+	nt_feed_start --music --seconds "$each_s" "$@" && nt_feed_end 60 && procs_wait first 10 || return 1
+	procs_stop plugin
+	nv_wait fx connecting && nv_server plugin --port "$NV_PORT" --mode echo && nv_wait fx online || return 1
+	nv_client second --port 27017 --block 100 --seconds 1 --pattern
+	procs_wait second 10
+}
+
+# clean_netvst SERVER
+clean_netvst() {
+	nv_begin
+	case $1 in
+	jack)
+		nt_config_stage
+		with_netvst && nt_jackd 48000 64 && start_trapped && play_netvst --target ethlink:stage/playback_
+		;;
+	pipewire)
+		nt_config_stage
+		with_netvst && nt_pipewire 64 && start_trapped && play_netvst --target ethlink.stage
+		;;
+	esac && nt_ctl reload && end_trapped && is_clean && [ "$(trap_value callbacks)" -gt 100 ] && [ "$(trap_value kicks_max)" = 1 ]
 }
 
 # run_pipewire QUANTUM [PROVOKE [PLACE]]: with two boxes, which have a node each, and one kick for both.
@@ -95,6 +130,7 @@ jack() {
 	run_case "JACK: nothing forbidden in the callback at period 64, one kick a cycle" clean jack 64
 	run_case "JACK: nothing forbidden in the callback at period 100, one kick a cycle" clean jack 100
 	run_case "JACK: nothing forbidden in the callback at period 2048, where the pacer kicks" clean_paced jack 2048
+	run_case "JACK: nothing forbidden with a NetVST insert and a slot, one kick a cycle" clean_netvst jack
 }
 
 pipewire() {
@@ -109,6 +145,7 @@ pipewire() {
 	run_case "PipeWire: nothing forbidden at quantum 64, one kick a cycle" clean pipewire 64
 	run_case "PipeWire: nothing forbidden at quantum 100, one kick a cycle" clean pipewire 100
 	run_case "PipeWire: nothing forbidden at quantum 1024, where the pacer kicks" clean_paced pipewire 1024
+	run_case "PipeWire: nothing forbidden with a NetVST insert and a slot, one kick a cycle" clean_netvst pipewire
 }
 
 [ $# -gt 0 ] || set -- jack pipewire

@@ -32,7 +32,9 @@ if WITH_JACK
 if WITH_EMULATOR
 noinst_PROGRAMS += \
 	tests/tools/frame-spray \
+	tests/tools/insert-play \
 	tests/tools/jack-feed \
+	tests/tools/netvst-hostile \
 	tests/tools/wav-compare
 
 tests_tools_frame_spray_SOURCES = tests/tools/frame-spray.c
@@ -47,6 +49,22 @@ tests_tools_jack_feed_SOURCES = \
 	tests/tools/stall.h
 tests_tools_jack_feed_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS) $(SNDFILE_CFLAGS)
 tests_tools_jack_feed_LDADD = $(JACK_LIBS) $(SNDFILE_LIBS) -lm -lpthread
+
+tests_tools_insert_play_SOURCES = \
+	tests/tools/insert-check.c \
+	tests/tools/insert-check.h \
+	tests/tools/insert-options.c \
+	tests/tools/insert-options.h \
+	tests/tools/insert-play.c \
+	tests/tools/material.c \
+	tests/tools/material.h \
+	tests/tools/stall.c \
+	tests/tools/stall.h
+tests_tools_insert_play_CFLAGS = $(AM_CFLAGS) $(JACK_CFLAGS) $(SNDFILE_CFLAGS)
+tests_tools_insert_play_LDADD = $(JACK_LIBS) $(SNDFILE_LIBS) -lm -lpthread
+
+tests_tools_netvst_hostile_SOURCES = tests/tools/netvst-hostile.c
+tests_tools_netvst_hostile_LDADD = libproto.a $(WAVPACK_LIBS)
 
 tests_tools_wav_compare_SOURCES = \
 	tests/tools/material.c \

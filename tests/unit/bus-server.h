@@ -18,8 +18,8 @@ static inline void bus_serve(int fd, const char *path, sd_bus_message_handler_t 
 	int r;
 
 	if (sd_id128_randomize(&id) < 0 || sd_bus_new(&bus) < 0 || sd_bus_set_fd(bus, fd, fd) < 0 ||
-		sd_bus_set_server(bus, 1, id) < 0 || sd_bus_add_fallback(bus, NULL, path, handler, data) < 0 ||
-		sd_bus_start(bus) < 0) {
+		sd_bus_set_server(bus, 1, id) < 0 ||
+		sd_bus_add_fallback(bus, NULL, path, handler, data) < 0 || sd_bus_start(bus) < 0) {
 		abort();
 	}
 	do {

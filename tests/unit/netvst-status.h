@@ -54,8 +54,8 @@ static inline int netvst_append_client(sd_bus_message *m, const struct netvst_to
 		  : sd_bus_message_append(m, "{sv}", "peak_dbfs", "a{sad}", 2, "send", 2, -12.34,
 			    (double)-INFINITY, "return", 2, (double)-INFINITY, (double)-INFINITY);
 	r = r < 0 ? r
-		  : sd_bus_message_append(m, "{sv}", "callback_us", "a{sd}", 3, "median", 0.6, "p99", 1.12,
-			    "max", 3.0);
+		  : sd_bus_message_append(
+			    m, "{sv}", "callback_us", "a{sd}", 3, "median", 0.6, "p99", 1.12, "max", 3.0);
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "error", "s", told->error ? told->error : "");
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "slots", "aa{sv}", 0);
 	return r < 0 ? r : sd_bus_message_close_container(m);
@@ -69,8 +69,8 @@ static inline int netvst_append_server(sd_bus_message *m, const struct netvst_to
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "name", "s", "daw");
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "role", "s", "server");
 	r = r < 0 ? r
-		  : sd_bus_message_append(m, "{sv}", "state", "s",
-			    told->server_state ? told->server_state : "listening");
+		  : sd_bus_message_append(
+			    m, "{sv}", "state", "s", told->server_state ? told->server_state : "listening");
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "error", "s", told->error ? told->error : "");
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "dialect", "s", "audiokit");
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "codec", "s", "pcm");
@@ -80,8 +80,7 @@ static inline int netvst_append_server(sd_bus_message *m, const struct netvst_to
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "compression_ratio", "d", (double)NAN);
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "bytes_sent", "t", UINT64_C(1));
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "bytes_received", "t", UINT64_C(1));
-	r = r < 0 ? r
-		  : sd_bus_message_append(m, "{sv}", "allow", "as", 2, "192.168.1.0/24", "10.0.0.7/32");
+	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "allow", "as", 2, "192.168.1.0/24", "10.0.0.7/32");
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "refused", "t", UINT64_C(7));
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "bad_peers", "t", UINT64_C(0));
 	r = r < 0 ? r : sd_bus_message_append(m, "{sv}", "timeouts", "t", UINT64_C(0));

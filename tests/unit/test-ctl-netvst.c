@@ -61,7 +61,8 @@ static int on_call(sd_bus_message *call, void *data, sd_bus_error *error)
 		return reply_status(rig, call);
 	}
 	if (sd_bus_message_is_method_call(call, "org.ethlinkd1.Manager", "ListDevices")) {
-		return sd_bus_reply_method_return(call, "a(so)", 1, "stage", "/org/ethlinkd1/device/stage") < 0
+		return sd_bus_reply_method_return(call, "a(so)", 1, "stage", "/org/ethlinkd1/device/stage") <
+				       0
 			       ? -1
 			       : 1;
 	}
@@ -207,11 +208,11 @@ static void check_has(const char *text, const char *part)
 
 /* --- what is printed --- */
 
-#define TABLE \
-	"NETVST   ROLE    STATE        PEER                     LATENCY TRIP ms  LATE\n" \
-	"reverb   client  online       127.0.0.1:27016    13.3 ms (640)    0.30     0\n" \
-	"daw      server  listening    0.0.0.0:27016        2.0 ms (96)       -     -\n" \
-	"  daw-1  slot    playing      192.168.1.20:50312  2.1 ms (101)       -     5\n" \
+#define TABLE                                                                                                \
+	"NETVST   ROLE    STATE        PEER                     LATENCY TRIP ms  LATE\n"                     \
+	"reverb   client  online       127.0.0.1:27016    13.3 ms (640)    0.30     0\n"                     \
+	"daw      server  listening    0.0.0.0:27016        2.0 ms (96)       -     -\n"                     \
+	"  daw-1  slot    playing      192.168.1.20:50312  2.1 ms (101)       -     5\n"                     \
 	"  daw-2  slot    free         -                              -       -     -\n"
 
 static void test_table(void **state)
@@ -222,7 +223,8 @@ static void test_table(void **state)
 	assert_string_equal(rig->out, TABLE);
 	check_width(rig->out);
 	assert_int_equal(run(rig, run_status, "status", true), EXIT_SUCCESS);
-	assert_string_equal(rig->out, "ethlinkd 0.1.0: jack, 48000 Hz, period 128 (2.7 ms), 0 xruns\n\n" TABLE);
+	assert_string_equal(
+		rig->out, "ethlinkd 0.1.0: jack, 48000 Hz, period 128 (2.7 ms), 0 xruns\n\n" TABLE);
 }
 
 /* What is to be done stands below, behind what the daemon says is wrong; nothing of it where all is well. */
@@ -310,23 +312,23 @@ static void test_server_page(void **state)
 		"            0 corrections: 0 frames dropped, 0 repeated; begun anew 0 times\n");
 }
 
-#define REVERB_JSON \
-	"  \"netvst\": [\n    {\n      \"name\": \"reverb\",\n      \"role\": \"client\",\n" \
-	"      \"state\": \"online\",\n      \"dialect\": \"2017\",\n      \"codec\": \"wavpack\",\n" \
-	"      \"block\": 512,\n      \"host\": \"studio-pc\",\n      \"port\": 27016,\n" \
-	"      \"peer\": \"127.0.0.1:27016\",\n      \"latency_frames\": 640,\n" \
-	"      \"latency_mode\": \"auto\",\n" \
-	"      \"rtt_us\": {\"median\": 300.0, \"p90\": 380.0, \"p99\": 410.0, \"max\": 900.0},\n" \
-	"      \"blocks_sent\": 1000,\n      \"blocks_received\": 999,\n      \"late_blocks\": 0,\n" \
-	"      \"late_episodes\": 0,\n      \"skipped_blocks\": 0,\n      \"bytes_sent\": 2000000,\n" \
-	"      \"bytes_received\": 1000000,\n      \"compression_ratio\": 0.612,\n" \
-	"      \"connects\": 1,\n      \"overruns\": null,\n      \"midi_sent\": null,\n" \
-	"      \"midi_received\": null,\n      \"midi_lost\": null,\n      \"gain_db\": [-6, 3],\n" \
-	"      \"mute\": [false, true],\n" \
-	"      \"peak_dbfs\": {\"send\": [-12.3, null], \"return\": [null, null]},\n" \
-	"      \"callback_us\": {\"median\": 0.60, \"p99\": 1.12, \"max\": 3.00},\n" \
-	"      \"error\": null,\n      \"allow\": null,\n      \"refused\": null,\n" \
-	"      \"bad_peers\": null,\n      \"timeouts\": null,\n      \"slots\": [],\n" \
+#define REVERB_JSON                                                                                          \
+	"  \"netvst\": [\n    {\n      \"name\": \"reverb\",\n      \"role\": \"client\",\n"                 \
+	"      \"state\": \"online\",\n      \"dialect\": \"2017\",\n      \"codec\": \"wavpack\",\n"        \
+	"      \"block\": 512,\n      \"host\": \"studio-pc\",\n      \"port\": 27016,\n"                    \
+	"      \"peer\": \"127.0.0.1:27016\",\n      \"latency_frames\": 640,\n"                             \
+	"      \"latency_mode\": \"auto\",\n"                                                                \
+	"      \"rtt_us\": {\"median\": 300.0, \"p90\": 380.0, \"p99\": 410.0, \"max\": 900.0},\n"           \
+	"      \"blocks_sent\": 1000,\n      \"blocks_received\": 999,\n      \"late_blocks\": 0,\n"         \
+	"      \"late_episodes\": 0,\n      \"skipped_blocks\": 0,\n      \"bytes_sent\": 2000000,\n"        \
+	"      \"bytes_received\": 1000000,\n      \"compression_ratio\": 0.612,\n"                          \
+	"      \"connects\": 1,\n      \"overruns\": null,\n      \"midi_sent\": null,\n"                    \
+	"      \"midi_received\": null,\n      \"midi_lost\": null,\n      \"gain_db\": [-6, 3],\n"          \
+	"      \"mute\": [false, true],\n"                                                                   \
+	"      \"peak_dbfs\": {\"send\": [-12.3, null], \"return\": [null, null]},\n"                        \
+	"      \"callback_us\": {\"median\": 0.60, \"p99\": 1.12, \"max\": 3.00},\n"                         \
+	"      \"error\": null,\n      \"allow\": null,\n      \"refused\": null,\n"                         \
+	"      \"bad_peers\": null,\n      \"timeouts\": null,\n      \"slots\": [],\n"                      \
 	"      \"later\": \"x\"\n    }"
 
 static void test_json(void **state)
@@ -407,10 +409,13 @@ static void test_refusals(void **state)
 		const char *said;
 	} cases[] = {
 		{"netvst nix", EXIT_FAILURE, "there is no NetVST section 'nix'; there is: reverb, daw\n"},
-		{"netvst nix --json", EXIT_FAILURE, "there is no NetVST section 'nix'; there is: reverb, daw\n"},
+		{"netvst nix --json", EXIT_FAILURE,
+			"there is no NetVST section 'nix'; there is: reverb, daw\n"},
 		{"netvst nix gain send", EXIT_FAILURE, "there is no NetVST section 'nix'; there is: reverb"},
-		{"netvst nix gain send 0", EXIT_FAILURE, "there is no NetVST section 'nix'; there is: reverb"},
-		{"netvst nix reset", EXIT_FAILURE, "there is no NetVST section 'nix'; there is: reverb, daw\n"},
+		{"netvst nix gain send 0", EXIT_FAILURE,
+			"there is no NetVST section 'nix'; there is: reverb"},
+		{"netvst nix reset", EXIT_FAILURE,
+			"there is no NetVST section 'nix'; there is: reverb, daw\n"},
 		{"netvst reverb param 0 9 1", EXIT_FAILURE, "error: no parameters here\n"},
 		{"netvst reverb sing", EXIT_USAGE,
 			"netvst does not know 'sing'; allowed is param, gain, mute, unmute and reset\n"},
@@ -425,7 +430,8 @@ static void test_refusals(void **state)
 		{"netvst reverb param -1 2 3", EXIT_USAGE,
 			"'-1' is no number of an effect; allowed are 0 to 65535\n"},
 		{"netvst reverb param 1 65536 3", EXIT_USAGE, "'65536' is no number of a parameter;"},
-		{"netvst reverb param 1 2 nan", EXIT_USAGE, "'nan' is no value; write a number such as 0.5\n"},
+		{"netvst reverb param 1 2 nan", EXIT_USAGE,
+			"'nan' is no value; write a number such as 0.5\n"},
 		{"netvst reverb param 1 2 1e39", EXIT_USAGE, "'1e39' is no value"},
 		{"netvst reverb param 1 2 3 4", EXIT_USAGE, "netvst does not know '4'"},
 		{"netvst reverb reset x", EXIT_USAGE, "behind reset stands nothing"},

@@ -672,16 +672,17 @@ static void test_netvst_hold(void **state)
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	assert_true(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, fds[0], fds[0]) >= 0 && sd_bus_start(bus) >= 0);
+	assert_true(
+		sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, fds[0], fds[0]) >= 0 && sd_bus_start(bus) >= 0);
 	client_netvst_init(&netvst);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		sd_bus_message *m = NULL;
 
 		assert_true(sd_bus_message_new_signal(bus, &m, "/a", CLIENT_NETVST, "Peaks") >= 0);
-		assert_true(sd_bus_message_append(m, "adad", 2, (double)-INFINITY, cases[i].peak, 1, 0.0) >= 0);
+		assert_true(
+			sd_bus_message_append(m, "adad", 2, (double)-INFINITY, cases[i].peak, 1, 0.0) >= 0);
 		assert_true(sd_bus_message_seal(m, i + 1, 0) >= 0);
-		assert_int_equal(
-			client_netvst_read_peaks(&netvst, m, cases[i].at_ms * NSEC_PER_MSEC), 0);
+		assert_int_equal(client_netvst_read_peaks(&netvst, m, cases[i].at_ms * NSEC_PER_MSEC), 0);
 		assert_true(netvst.peak_dbfs[0] == cases[i].peak);
 		assert_true(netvst.hold_dbfs[0] == cases[i].hold);
 		sd_bus_message_unref(m);

@@ -719,7 +719,8 @@ struct netvst_rig {
 
 static void netvst_sync(struct netvst_rig *n, bool with_boxes, unsigned n_sections)
 {
-	const struct client_device *devices[] = {&n->rig->devices[0], &n->rig->devices[1], &n->rig->devices[2]};
+	const struct client_device *devices[] = {
+		&n->rig->devices[0], &n->rig->devices[1], &n->rig->devices[2]};
 	const struct client_netvst *sections[] = {&n->sections[0], &n->sections[1]};
 
 	assert_int_equal(
@@ -775,7 +776,8 @@ static void test_netvst_shown(void **state)
 	assert_string_equal(daw->channels[0].label, "reply");
 	assert_string_equal(daw->channels[1].label, "receive");
 	assert_int_equal(mixer_value_shown(&reverb->channels[0].gain_db), -3);
-	assert_true(!mixer_value_shown(&reverb->channels[0].mute) && mixer_value_shown(&reverb->channels[1].mute));
+	assert_true(!mixer_value_shown(&reverb->channels[0].mute) &&
+		    mixer_value_shown(&reverb->channels[1].mute));
 	assert_true(mixer_box_is_live(model, reverb) && mixer_box_is_live(model, daw));
 }
 
@@ -902,7 +904,8 @@ static void test_netvst_peaks(void **state)
 	mixer_model_netvst_peaks(&n->rig->model, section);
 	assert_true(reverb->channels[0].peak_dbfs == -12 && reverb->channels[0].hold_dbfs == 2);
 	assert_true(isinf(reverb->channels[1].peak_dbfs));
-	assert_true(mixer_channel_clipped(&reverb->channels[0]) && !mixer_channel_clipped(&reverb->channels[1]));
+	assert_true(
+		mixer_channel_clipped(&reverb->channels[0]) && !mixer_channel_clipped(&reverb->channels[1]));
 	press(n->rig, MIXER_KEY_CLEAR_CLIPS, 1);
 	assert_false(mixer_channel_clipped(&reverb->channels[0]));
 	assert_true(isinf(n->rig->model.boxes[4].channels[0].peak_dbfs));
