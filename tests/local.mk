@@ -41,6 +41,8 @@ unit_tests = \
 	tests/unit/test-netvst-client \
 	tests/unit/test-netvst-conf \
 	tests/unit/test-netvst-life \
+	tests/unit/test-netvst-net \
+	tests/unit/test-netvst-peers \
 	tests/unit/test-netvst-server \
 	tests/unit/test-netvst-wavpack \
 	tests/unit/test-nvpipe \
@@ -111,7 +113,15 @@ tests_unit_test_netvst_client_SOURCES = tests/unit/netvst-rig.c tests/unit/netvs
 tests_unit_test_netvst_client_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_netvst_client_LDADD = libnet.a libproto.a $(WAVPACK_LIBS) $(CMOCKA_LIBS) -lpthread -lm
 
-tests_unit_test_netvst_server_SOURCES = tests/unit/netvst-rig.c tests/unit/netvst-rig.h tests/unit/test-netvst-server.c
+tests_unit_test_netvst_net_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_netvst_net_LDADD = $(tests_unit_test_netvst_client_LDADD)
+
+NETVST_DAW = tests/unit/netvst-daw.c tests/unit/netvst-daw.h tests/unit/netvst-rig.c tests/unit/netvst-rig.h
+tests_unit_test_netvst_peers_SOURCES = tests/unit/test-netvst-peers.c $(NETVST_DAW)
+tests_unit_test_netvst_peers_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_netvst_peers_LDADD = $(tests_unit_test_netvst_client_LDADD)
+
+tests_unit_test_netvst_server_SOURCES = tests/unit/test-netvst-server.c $(NETVST_DAW)
 tests_unit_test_netvst_server_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_netvst_server_LDADD = $(tests_unit_test_netvst_client_LDADD)
 

@@ -318,7 +318,6 @@ static const struct {
 	const char *property;
 } changes_of[] = {
 	{BUS_NETVST_STATE, "State"},
-	/* A server's change with those of its slots. */
 	{BUS_NETVST_PEER, "Peer"},
 	{BUS_NETVST_ERROR, "Error"},
 	{BUS_NETVST_LEVELS, "GainDb"},

@@ -9,6 +9,8 @@
 /* NETVST_LATE_MAX times too late within this, and there is to be more of it. */
 #define LATE_WINDOW_NS (10 * NSEC_PER_SEC)
 #define SAY_LATE_NS (60 * NSEC_PER_SEC)
+/* So long a graph that has just begun, and the peer, may be busy with other things. */
+#define SETTLE_NS (2 * NSEC_PER_SEC)
 /* What a server lets wait of a DAW's audio by itself. */
 #define SLOT_AUTO_MS 2
 
@@ -190,7 +192,8 @@ void netvst_policy_watch(struct netvst *nv, int64_t now)
 	uint64_t episodes = atomic_load(&insert_get_report(nv->parts[0].insert)->late_episodes);
 	/* Neither what stood still nor what was lost comes in time with one cycle more, nor does a cycle that was late itself. */
 	bool froze = s->blocks_skipped != p->skipped || s->connects != p->connects ||
-		     nv->manager->info.xruns != p->xruns || s->state != NETVST_CLIENT_CONNECTED;
+		     nv->manager->info.xruns != p->xruns || s->state != NETVST_CLIENT_CONNECTED ||
+		     now - s->connected_ns < SETTLE_NS;
 	uint64_t times = episodes - p->episodes;
 
 	p->episodes = episodes;

@@ -49,11 +49,13 @@ void netvst_say_client(struct netvst *nv, const struct netvst_client_status *now
 {
 	const struct netvst_client_status *old = &nv->client_status;
 	bool connected = now->state == NETVST_CLIENT_CONNECTED;
+	/* One that hangs up at once, as all its slots are taken, say, has never answered. */
+	bool answered = connected && now->round_trips > 0;
 
 	if (nv->said_connected && (!connected || now->connects != old->connects)) {
 		say_lost(nv, now);
 	}
-	if (connected && !nv->said_connected) {
+	if (answered && !nv->said_connected) {
 		say_connected(nv, now);
 	} else if (!connected && now->state != NETVST_CLIENT_PARKED) {
 		say_failed(nv, now);

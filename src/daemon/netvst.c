@@ -7,7 +7,9 @@
 
 /* The inserts' fades take 5 ms, at the longest within one cycle. */
 #define FADE_NS (20 * NSEC_PER_MSEC)
-#define FADE_CYCLES 2
+/* After so many callbacks, or so long without one, none can still be running; a period is shorter than that. */
+#define PASS_CYCLES 2
+#define PASS_NS (200 * NSEC_PER_MSEC)
 /* A graph that stands still fades nothing. */
 #define FADE_MAX_NS NSEC_PER_SEC
 /* What could not be built is tried again. */
@@ -246,19 +248,20 @@ void netvst_enter(struct netvst *nv, enum netvst_phase phase, int64_t now)
 	nv->phase_cycles = info.cycles;
 }
 
-/* A callback that began before this phase has ended. */
-static bool callbacks_passed(const struct netvst *nv, unsigned n)
+/* A callback that began before this phase has ended. A graph in which nothing is left may call no more at all. */
+static bool callbacks_passed(const struct netvst *nv, int64_t now)
 {
 	struct backend_info info = {0};
 
 	backend_get_info(nv->manager->backend, &info);
-	return (info.state != BACKEND_JOINED && !info.in_cycle) || info.cycles - nv->phase_cycles >= n;
+	return info.cycles - nv->phase_cycles >= PASS_CYCLES ||
+	       (!info.in_cycle && (info.state != BACKEND_JOINED || now - nv->phase_ns >= PASS_NS));
 }
 
 static bool has_faded(const struct netvst *nv, int64_t now)
 {
 	return !nv->manager->connected || now - nv->phase_ns >= FADE_MAX_NS ||
-	       (now - nv->phase_ns >= FADE_NS && callbacks_passed(nv, FADE_CYCLES));
+	       (now - nv->phase_ns >= FADE_NS && callbacks_passed(nv, now));
 }
 
 bool netvst_is_silent(const struct netvst *nv)
@@ -299,7 +302,7 @@ static void step(struct netvst *nv, int64_t now)
 		}
 		break;
 	case NETVST_DYING:
-		if (callbacks_passed(nv, FADE_CYCLES)) {
+		if (callbacks_passed(nv, now)) {
 			free_parts(nv);
 			netvst_enter(nv, NETVST_EMPTY, now);
 		}
@@ -328,6 +331,17 @@ static enum netvst_state find_state(const struct netvst *nv)
 	return nv->policy.frames > 0 ? NETVST_ONLINE : NETVST_MEASURING;
 }
 
+static bool same_peers(const struct netvst_server_status *a, const struct netvst_server_status *b)
+{
+	for (unsigned i = 0; i < NETVST_SLOTS_MAX; i++) {
+		if (a->slots[i].connected != b->slots[i].connected ||
+			strcmp(a->slots[i].peer, b->slots[i].peer) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 void netvst_look(struct netvst *nv)
 {
 	struct netvst_client_status client;
@@ -343,6 +357,7 @@ void netvst_look(struct netvst *nv)
 		netvst_policy_watch(nv, now_ns());
 	} else if (nv->server) {
 		netvst_server_get_status(nv->server, &server);
+		changes |= !same_peers(&server, &nv->server_status) ? BUS_NETVST_PEER : 0;
 		changes |= strcmp(server.error, nv->server_status.error) != 0 ? BUS_NETVST_ERROR : 0;
 		netvst_say_server(nv, &server);
 		nv->server_status = server;

@@ -10,8 +10,6 @@
 #define SETTLE_MAX_NS (800 * NSEC_PER_MSEC)
 /* Without anything else said: frames a thousand of the rate. */
 #define MARGIN_DEFAULT_MS 2
-/* Far too much in rx for so long: it will not go away by itself. */
-#define FULL_MS 100
 /* A peer that outruns the graph so soon after a resync does not keep time; it has to wait for its replies. */
 #define UNPACED_NS (1 * NSEC_PER_SEC)
 #define UNPACED_END_NS (5 * NSEC_PER_SEC)
@@ -161,24 +159,9 @@ static void open_rt(struct insert_slot *slot)
 {
 	slot->settle_ns = SETTLE_NS;
 	slot->state = SLOT_PLAYING;
-	slot->full_cycles = 0;
 	slot->rested = 0;
 	slot->least = UINT32_MAX;
 	drift_jump_rt(&slot->drift);
-}
-
-/* More in rx than corrections are made for: cycles were lost. */
-static bool is_too_full_rt(struct insert *insert, const struct audio_cycle *cycle)
-{
-	struct insert_slot *slot = &insert->slot;
-	double excess = read_wanted_rt(insert, cycle) - (double)slot->read;
-
-	if (!drift_has_arrivals_rt(&slot->drift) || excess < slot->margin * 1.5) {
-		slot->full_cycles = 0;
-		return false;
-	}
-	slot->full_cycles += cycle->frames;
-	return slot->full_cycles > insert->rate_hz / 1000 * FULL_MS && slot->unpaced_ns == 0;
 }
 
 /* A block waits for its reply because tx has too little. ret_lacks: so much. */
@@ -331,9 +314,6 @@ static bool run_rt(struct insert *insert, const struct audio_cycle *cycle, const
 	head = atomic_load_explicit(&insert->pipe->rx_head, memory_order_acquire);
 	if (slot->state == SLOT_PLAYING) {
 		look_at_replies_rt(insert, cycle, head);
-	}
-	if (slot->state == SLOT_PLAYING && is_too_full_rt(insert, cycle)) {
-		resync_rt(insert, false);
 	}
 	if (slot->state == SLOT_PLAYING &&
 		(cycle->freewheel || head - slot->read < cycle->frames + SHIFT_FRAMES)) {

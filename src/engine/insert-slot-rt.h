@@ -9,7 +9,7 @@
  * PRIMING: the graph hears nothing. What is too old leaves rx, and zeros go into tx for it; when blocks stand as they
  * should (drift-rt.h), it is PLAYING. There the drift of the two clocks is made up for with corrections: a few frames left out or
  * repeated in what goes to the graph, and as many repeated or left out in what comes from it. Blocks that do not come in time,
- * or far too much of them (cycles were lost), bring it back to PRIMING: a resync.
+ * or replies that are late because cycles were lost, bring it back to PRIMING: a resync.
  *
  * Ownership: part of struct insert. Threads: RT's own.
  */
@@ -47,16 +47,15 @@ struct insert_slot {
 	uint32_t margin;
 	uint32_t grown; /* frames of the prefill that were found to be missing */
 	unsigned growths;
-	int64_t grown_ns;     /* the first of those */
-	int64_t began_ns;     /* the run; times are counted from here */
-	int64_t first_ns;     /* first block since priming began; 0: none yet */
-	int64_t settle_ns;    /* how long blocks are looked at */
-	bool aged;	      /* half of that is over */
-	int64_t jumped_ns;    /* last resync because a reply was late */
-	int64_t unpaced_ns;   /* last late reply of a peer that keeps no time; 0: it keeps it */
-	uint32_t full_cycles; /* cycles in a row with far too much in rx, in frames */
-	uint32_t rested;      /* frames since the last correction */
-	uint32_t least;	      /* in rx after a cycle, in this second */
+	int64_t grown_ns;   /* the first of those */
+	int64_t began_ns;   /* the run; times are counted from here */
+	int64_t first_ns;   /* first block since priming began; 0: none yet */
+	int64_t settle_ns;  /* how long blocks are looked at */
+	bool aged;	    /* half of that is over */
+	int64_t jumped_ns;  /* last resync because a reply was late */
+	int64_t unpaced_ns; /* last late reply of a peer that keeps no time; 0: it keeps it */
+	uint32_t rested;    /* frames since the last correction */
+	uint32_t least;	    /* in rx after a cycle, in this second */
 	struct drift drift;
 	struct shift forth; /* to the graph */
 	struct shift back;  /* to the peer */

@@ -45,29 +45,17 @@ void netvst_conn_begin(struct netvst_conn *conn, enum netvst_direction direction
 
 int netvst_conn_fill(struct netvst_conn *conn, bool *ret_drained)
 {
-	size_t room;
-	ssize_t n;
+	ssize_t n = recv(conn->task->fd, conn->in, sizeof(conn->in), MSG_DONTWAIT);
 
-	if (conn->in_at > 0) {
-		memmove(conn->in, conn->in + conn->in_at, conn->in_end - conn->in_at);
-		conn->in_end -= conn->in_at;
-		conn->in_at = 0;
-	}
-	room = sizeof(conn->in) - conn->in_end;
-	*ret_drained = false;
-	if (room == 0) {
-		return 0;
-	}
-	n = recv(conn->task->fd, conn->in + conn->in_end, room, MSG_DONTWAIT);
+	*ret_drained = n < (ssize_t)sizeof(conn->in);
 	if (n == 0) {
 		return -ENODATA;
 	}
 	if (n < 0) {
-		*ret_drained = true;
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	}
-	*ret_drained = (size_t)n < room;
-	conn->in_end += (size_t)n;
+	conn->in_at = 0;
+	conn->in_end = (size_t)n;
 	conn->bytes_received += (size_t)n;
 	return (int)n;
 }

@@ -134,7 +134,7 @@ int netvst_conn_init(struct netvst_conn *conn, struct netvst_task *task, enum ne
 void netvst_conn_fini(struct netvst_conn *conn);
 /* A new connection on the task's descriptor: what is read from it goes in this direction. */
 void netvst_conn_begin(struct netvst_conn *conn, enum netvst_direction direction, bool synth);
-/* One read. 0: there was nothing; *ret_drained: no more is there. -ENODATA: the peer has closed. -errno. */
+/* One read, when all that came before has been parsed. 0: there was nothing; *ret_drained: no more is there. -ENODATA: the peer has closed. -errno. */
 int netvst_conn_fill(struct netvst_conn *conn, bool *ret_drained);
 /* The next block of what was read. 1, 0: it is not complete, -EPROTO. */
 int netvst_conn_next(struct netvst_conn *conn, struct netvst_block *ret_block);

@@ -2,10 +2,12 @@
 # plugin and prints how they compare (BENCH_ARGS: options of tests/bench/run-bench.sh); `sudo make bench-pipewire` runs
 # it under PipeWire beside JACK (options of tests/bench/run-pipewire.sh); `sudo make bench-netvst` measures inserts beside
 # plain NetVST clients (options of tests/bench/run-netvst.sh).
-EXTRA_PROGRAMS += tests/bench/bench-sample tests/bench/netvst-codec
+EXTRA_PROGRAMS += tests/bench/bench-insert tests/bench/bench-sample tests/bench/netvst-codec tests/bench/netvst-io
+tests_bench_netvst_io_LDADD = libnet.a libproto.a $(WAVPACK_LIBS) -lpthread -lm
+tests_bench_bench_insert_LDADD = libengine.a libnet.a
 tests_bench_bench_sample_LDADD = $(DSP_LIBS) -lm
 tests_bench_netvst_codec_LDADD = libproto.a $(WAVPACK_LIBS) -lm
-bench_programs = tests/bench/bench-sample tests/bench/netvst-codec
+bench_programs = tests/bench/bench-insert tests/bench/bench-sample tests/bench/netvst-codec tests/bench/netvst-io
 
 EXTRA_DIST += \
 	tests/bench/bench.sh \

@@ -111,6 +111,28 @@ static void test_late_callbacks(void **state)
 	world_free(w);
 }
 
+/* Whenever it is that a DAW comes, a callback that is late just then does not count as the time of all others. */
+static void test_late_callback_at_begin(void **state)
+{
+	struct world *w = world_new(64, 256, 0);
+	const struct insert_report *r = report_of(w);
+
+	(void)state;
+	w->callback_jitter_ns = 1400 * NSEC_PER_USEC;
+	for (unsigned i = 0; i < 40; i++) {
+		w->paused = false;
+		connect_daw(w);
+		run(w, 4);
+		assert_true(r->playing);
+		disconnect_daw(w);
+		run(w, 0.1);
+	}
+	assert_int_equal(r->corrections, 0);
+	assert_int_equal(r->resyncs, 0);
+	assert_int_equal(w->late, 0);
+	world_free(w);
+}
+
 /* A DAW whose own period is many blocks: the prefill grows until replies are there for all of them. */
 static void test_bursts(void **state)
 {
@@ -188,7 +210,7 @@ static void test_freewheel(void **state)
 {
 	struct world *w = world_new(128, 256, 0);
 	const struct insert_report *r = report_of(w);
-	uint64_t before;
+	uint64_t before, played;
 
 	(void)state;
 	w->pace = WAITS;
@@ -196,11 +218,13 @@ static void test_freewheel(void **state)
 	run(w, 2);
 	before = standing(w);
 	w->freewheel = true;
+	played = r->frames;
 	for (unsigned i = 0; i < 5000; i++) {
 		w->graph_due = (double)w->now_ns + 1e5;
 		w->graph_ns = w->now_ns + 100 * NSEC_PER_USEC;
 		run(w, 0.0001);
 	}
+	assert_int_equal(r->frames, played);
 	assert_false(r->playing);
 	assert_int_equal(w->late, 0);
 	w->freewheel = false;
@@ -384,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_lost_cycles),
 		cmocka_unit_test(test_late_callbacks),
+		cmocka_unit_test(test_late_callback_at_begin),
 		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_offline),
 		cmocka_unit_test(test_reconnect),

@@ -1,8 +1,10 @@
 /*
  * Two JACK clients that tell whether what comes out of an insert is what went in, in the same cycle: a player and a
  * recorder. What is played follows from the server's frame time alone, so the recorder knows what each cycle must bring.
+ * Each is a process of its own, as other programs are: libjack's threads of several clients in one process write the same
+ * table of clients, and one that was opened while others ran was seen never to run.
  *
- * Ownership: the caller's struct probe, closed with probe_close(); both clients may be open only once in a program.
+ * Ownership: probe_new() starts the processes, probe_free() ends them; what they share is the struct.
  * Threads: the functions are for one thread; counts and what the player played last may be read by any.
  */
 #ifndef TOOLS_INSERT_PROBE_H
@@ -12,9 +14,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define PROBE_CHANNELS 2
 #define PROBE_MIDI_FLOOD 300
+#define PROBE_TEXT_MAX 128
 
 /* Cycles, by what they brought. */
 struct probe_count {
@@ -24,12 +28,15 @@ struct probe_count {
 	_Atomic uint64_t bad;	 /* neither the one nor the other */
 };
 
+struct probe_peer {
+	pid_t pid; /* 0: none */
+	int fd;
+};
+
 struct probe {
-	jack_client_t *player;	 /* "player": out_1, out_2, midi */
-	jack_client_t *recorder; /* "recorder": in_1, in_2, midi */
-	jack_port_t *out[PROBE_CHANNELS + 1];
-	jack_port_t *in[PROBE_CHANNELS + 1];
-	_Atomic bool flood; /* PROBE_MIDI_FLOOD events a cycle */
+	struct probe_peer player;   /* "player": out_1, out_2, midi */
+	struct probe_peer recorder; /* "recorder": in_1, in_2, midi */
+	_Atomic bool flood;	    /* PROBE_MIDI_FLOOD events a cycle */
 	/* Of the cycle that the player was in last. */
 	_Atomic uint32_t frame;
 	_Atomic bool rolling;
@@ -37,6 +44,12 @@ struct probe {
 	_Atomic uint64_t xruns;
 	struct probe_count audio;
 	struct probe_count midi;
+};
+
+struct probe_port {
+	unsigned long flags;
+	bool midi;
+	jack_latency_range_t latency[2]; /* by jack_latency_callback_mode_t */
 };
 
 /* What is played at this frame of the server. */
@@ -47,10 +60,25 @@ void probe_compare_rt(
 /* RT safe. */
 void probe_count_reset(struct probe_count *count);
 
-/* Waits until the server is there; false after `seconds`. */
-bool probe_open(struct probe *p, const char *server, unsigned seconds);
+/* While the program has one thread. NULL: it cannot be. */
+struct probe *probe_new(void);
+/* NULL is allowed. */
+void probe_free(struct probe *p);
+/* Waits for the server; false after some 20 s. */
+bool probe_open(struct probe *p, const char *server);
 void probe_close(struct probe *p);
+
+/* What the player says and does; false where JACK says no. */
 /* True also where they are connected already. */
 bool probe_connect(struct probe *p, const char *from, const char *to);
+/* How many ports match. */
+unsigned probe_count_ports(struct probe *p, const char *pattern);
+/* False: there is none of this name. */
+bool probe_get_port(struct probe *p, const char *name, struct probe_port *ret_port);
+bool probe_has_property(struct probe *p, const char *port, const char *key, const char *value);
+bool probe_recompute_latencies(struct probe *p);
+bool probe_set_period(struct probe *p, uint32_t frames);
+/* Where the song goes on, and whether it does. */
+bool probe_set_transport(struct probe *p, uint32_t frame, bool rolling);
 
 #endif

@@ -7,42 +7,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static jack_port_t *port(const char *name)
+static bool has_flags(const char *name, bool midi, unsigned long flags)
 {
-	return jack_port_by_name(test.probe.player, name);
-}
+	unsigned long of_interest =
+		JackPortIsInput | JackPortIsOutput | JackPortIsPhysical | JackPortIsTerminal;
+	struct probe_port port;
 
-static bool has_flags(const char *name, const char *type, unsigned long flags)
-{
-	jack_port_t *p = port(name);
-
-	return p && strcmp(jack_port_type(p), type) == 0 &&
-	       ((unsigned long)jack_port_flags(p) & (JackPortIsInput | JackPortIsOutput | JackPortIsPhysical |
-							    JackPortIsTerminal)) == flags;
+	return probe_get_port(test.probe, name, &port) && port.midi == midi &&
+	       (port.flags & of_interest) == flags;
 }
 
 static bool has_property(const char *name, const char *key, const char *want)
 {
-	jack_port_t *p = port(name);
-	char *value = NULL, *type = NULL;
-	bool same = p && jack_get_property(jack_port_uuid(p), key, &value, &type) == 0 &&
-		    strcmp(value, want) == 0;
-
-	jack_free(value);
-	jack_free(type);
-	return same;
-}
-
-unsigned insert_test_count(const char *pattern)
-{
-	const char **names = jack_get_ports(test.probe.player, pattern, NULL, 0);
-	unsigned n = 0;
-
-	while (names && names[n]) {
-		n++;
-	}
-	jack_free(names);
-	return n;
+	return probe_has_property(test.probe, name, key, want);
 }
 
 struct want_latency {
@@ -59,12 +36,13 @@ static bool latencies_are(void)
 {
 	for (unsigned i = 0; i < n_wanted; i++) {
 		const struct want_latency *w = &wanted[i];
-		jack_latency_range_t r = {0};
+		struct probe_port port;
+		jack_latency_range_t r;
 
-		if (!port(w->port)) {
+		if (!probe_get_port(test.probe, w->port, &port)) {
 			return false;
 		}
-		jack_port_get_latency_range(port(w->port), w->mode, &r);
+		r = port.latency[w->mode];
 		if (r.min != w->min || r.max != w->max) {
 			if (say_latency) {
 				printf("# %s latency of %s is %u to %u, and should be %u to %u\n",
@@ -94,10 +72,9 @@ static bool check_latencies(const struct want_latency *want, unsigned n)
 
 static jack_nframes_t latency_of(const char *name, jack_latency_callback_mode_t mode)
 {
-	jack_latency_range_t r = {0};
+	struct probe_port port;
 
-	jack_port_get_latency_range(port(name), mode, &r);
-	return r.max;
+	return probe_get_port(test.probe, name, &port) ? port.latency[mode].max : 0;
 }
 
 bool insert_test_ports(void)
@@ -111,18 +88,18 @@ bool insert_test_ports(void)
 		insert_test_add_device(NULL, NULL, NULL, NULL, 0));
 	backend_set_latency(test.backend, test.insert[0].group, 50);
 	CHECK(insert_test_join());
-	CHECK(insert_test_count("^" CLIENT ":fx/") == 6);
-	CHECK(insert_test_count("^" CLIENT ":synth/") == 2 &&
-		insert_test_count("^" CLIENT ":") == 6 + 2 + 16);
-	CHECK(has_flags(CLIENT ":fx/send_1", JACK_DEFAULT_AUDIO_TYPE, JackPortIsInput));
-	CHECK(has_flags(CLIENT ":fx/send_2", JACK_DEFAULT_AUDIO_TYPE, JackPortIsInput));
-	CHECK(has_flags(CLIENT ":fx/midi_in", JACK_DEFAULT_MIDI_TYPE, JackPortIsInput));
-	CHECK(has_flags(CLIENT ":fx/return_1", JACK_DEFAULT_AUDIO_TYPE, JackPortIsOutput));
-	CHECK(has_flags(CLIENT ":fx/return_2", JACK_DEFAULT_AUDIO_TYPE, JackPortIsOutput));
-	CHECK(has_flags(CLIENT ":fx/midi_out", JACK_DEFAULT_MIDI_TYPE, JackPortIsOutput));
-	CHECK(has_flags(CLIENT ":synth/midi_in", JACK_DEFAULT_MIDI_TYPE, JackPortIsInput));
-	CHECK(has_flags(CLIENT ":synth/return_1", JACK_DEFAULT_AUDIO_TYPE, JackPortIsOutput));
-	CHECK(has_flags(CLIENT ":stage/playback_1", JACK_DEFAULT_AUDIO_TYPE,
+	CHECK(probe_count_ports(test.probe, "^" CLIENT ":fx/") == 6);
+	CHECK(probe_count_ports(test.probe, "^" CLIENT ":synth/") == 2 &&
+		probe_count_ports(test.probe, "^" CLIENT ":") == 6 + 2 + 16);
+	CHECK(has_flags(CLIENT ":fx/send_1", false, JackPortIsInput));
+	CHECK(has_flags(CLIENT ":fx/send_2", false, JackPortIsInput));
+	CHECK(has_flags(CLIENT ":fx/midi_in", true, JackPortIsInput));
+	CHECK(has_flags(CLIENT ":fx/return_1", false, JackPortIsOutput));
+	CHECK(has_flags(CLIENT ":fx/return_2", false, JackPortIsOutput));
+	CHECK(has_flags(CLIENT ":fx/midi_out", true, JackPortIsOutput));
+	CHECK(has_flags(CLIENT ":synth/midi_in", true, JackPortIsInput));
+	CHECK(has_flags(CLIENT ":synth/return_1", false, JackPortIsOutput));
+	CHECK(has_flags(CLIENT ":stage/playback_1", false,
 		JackPortIsInput | JackPortIsPhysical | JackPortIsTerminal));
 	CHECK(has_property(CLIENT ":fx/send_1", order, "1") &&
 		has_property(CLIENT ":fx/midi_in", order, "3") &&
@@ -180,7 +157,7 @@ bool insert_test_latency(void)
 	CHECK(insert_test_link(CLIENT ":fx2/return_2", CLIENT ":fx/send_1") &&
 		insert_test_link(CLIENT ":stage/monitor_1", CLIENT ":fx/send_2"));
 	for (unsigned i = 0; i < 5; i++) {
-		CHECK(jack_recompute_total_latencies(test.probe.player) == 0);
+		CHECK(probe_recompute_latencies(test.probe));
 	}
 	CHECK(LATENCIES({CLIENT ":fx2/return_1", capture, 1072, in + 1072},
 		{"system:capture_1", playback, 1200, 1272}));

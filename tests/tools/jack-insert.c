@@ -8,7 +8,6 @@
 
 #include "base/util.h"
 
-#include <jack/transport.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +32,8 @@ bool insert_test_fail(const char *what)
 
 	backend_get_info(test.backend, &info);
 	printf("# %s\n", what);
-	print_count("audio", &test.probe.audio);
-	print_count("MIDI", &test.probe.midi);
+	print_count("audio", &test.probe->audio);
+	print_count("MIDI", &test.probe->midi);
 	print_count("device", &test.heard);
 	printf("#   state %d, error %d (%s), %lu cycles, %lu xruns\n", info.state, info.error,
 		backend_last_error(test.backend), (unsigned long)info.cycles, (unsigned long)info.xruns);
@@ -66,8 +65,8 @@ static void insert_rt(void *data, const struct audio_cycle *cycle, struct audio_
 		return;
 	}
 	echo_rt(cycle, insert);
-	if (cycle->n_groups != 0 || cycle->rolling != atomic_load(&test.probe.rolling) ||
-		cycle->transport_frame != atomic_load(&test.probe.transport_frame)) {
+	if (cycle->n_groups != 0 || cycle->rolling != atomic_load(&test.probe->rolling) ||
+		cycle->transport_frame != atomic_load(&test.probe->transport_frame)) {
 		atomic_fetch_add(&test.other, 1);
 		atomic_store(&test.same, 0);
 	} else {
@@ -83,7 +82,7 @@ static void process_rt(void *data, const struct audio_cycle *cycle)
 	hist_add_rt(&test.took, now_ns() - cycle->now_ns);
 	if (cycle->n_groups == 1 && n > 0) {
 		probe_compare_rt(
-			&test.heard, cycle->groups[0]->in, n, atomic_load(&test.probe.frame), cycle->frames);
+			&test.heard, cycle->groups[0]->in, n, atomic_load(&test.probe->frame), cycle->frames);
 	}
 }
 
@@ -141,12 +140,12 @@ bool insert_test_join(void)
 
 static bool audio_runs(void)
 {
-	return atomic_load(&test.probe.audio.run) >= RUN_CYCLES;
+	return atomic_load(&test.probe->audio.run) >= RUN_CYCLES;
 }
 
 static bool midi_runs(void)
 {
-	return atomic_load(&test.probe.midi.run) >= RUN_CYCLES;
+	return atomic_load(&test.probe->midi.run) >= RUN_CYCLES;
 }
 
 static bool device_hears(void)
@@ -157,7 +156,7 @@ static bool device_hears(void)
 /* Nothing but what was expected, but for the cycles that the server itself spoilt. */
 static bool unspoilt(const struct probe_count *count)
 {
-	uint64_t bad = atomic_load(&count->bad), xruns = atomic_load(&test.probe.xruns);
+	uint64_t bad = atomic_load(&count->bad), xruns = atomic_load(&test.probe->xruns);
 
 	if (bad > 0) {
 		printf("# %lu bad cycles with %lu xruns\n", (unsigned long)bad, (unsigned long)xruns);
@@ -234,7 +233,7 @@ static const char *link_from, *link_to;
 
 static bool linked(void)
 {
-	return probe_connect(&test.probe, link_from, link_to);
+	return probe_connect(test.probe, link_from, link_to);
 }
 
 bool insert_test_link(const char *from, const char *to)
@@ -246,7 +245,7 @@ bool insert_test_link(const char *from, const char *to)
 
 bool insert_test_probe(void)
 {
-	return probe_open(&test.probe, test.server, WAIT_S);
+	return probe_open(test.probe, test.server);
 }
 
 /* --- audio and MIDI --- */
@@ -264,10 +263,10 @@ static bool case_audio(void)
 	atomic_store(&test.n_heard, DEVICE_BUFFERS);
 	CHECK(insert_test_join());
 	CHECK(insert_test_wait(audio_runs) && insert_test_wait(device_hears));
-	probe_count_reset(&test.probe.audio);
+	probe_count_reset(&test.probe->audio);
 	probe_count_reset(&test.heard);
 	CHECK(insert_test_wait(audio_runs) && insert_test_wait(device_hears));
-	CHECK(unspoilt(&test.probe.audio) && unspoilt(&test.heard));
+	CHECK(unspoilt(&test.probe->audio) && unspoilt(&test.heard));
 	return true;
 }
 
@@ -278,12 +277,12 @@ static bool case_midi(void)
 	CHECK(insert_test_link("player:midi", CLIENT ":fx/midi_in") &&
 		insert_test_link(CLIENT ":fx/midi_out", "recorder:midi"));
 	CHECK(insert_test_wait(midi_runs));
-	probe_count_reset(&test.probe.midi);
-	CHECK(insert_test_wait(midi_runs) && unspoilt(&test.probe.midi));
+	probe_count_reset(&test.probe->midi);
+	CHECK(insert_test_wait(midi_runs) && unspoilt(&test.probe->midi));
 	CHECK(test.insert[0].midi_lost == 0);
 	/* More than an insert takes. */
-	atomic_store(&test.probe.flood, true);
-	probe_count_reset(&test.probe.midi);
+	atomic_store(&test.probe->flood, true);
+	probe_count_reset(&test.probe->midi);
 	CHECK(insert_test_wait(midi_runs));
 	CHECK(test.insert[0].midi_lost == PROBE_MIDI_FLOOD - AUDIO_MIDI_MAX);
 	return true;
@@ -298,9 +297,9 @@ static bool case_period(void)
 	CHECK(insert_test_link("player:midi", CLIENT ":fx/midi_in") &&
 		insert_test_link(CLIENT ":fx/midi_out", "recorder:midi"));
 	for (unsigned i = 0; i < ARRAY_SIZE(periods); i++) {
-		CHECK(jack_set_buffer_size(test.probe.player, periods[i]) == 0);
-		probe_count_reset(&test.probe.audio);
-		probe_count_reset(&test.probe.midi);
+		CHECK(probe_set_period(test.probe, periods[i]));
+		probe_count_reset(&test.probe->audio);
+		probe_count_reset(&test.probe->midi);
 		CHECK(insert_test_wait(audio_runs) && insert_test_wait(midi_runs));
 		printf("# exact with %u frames\n", periods[i]);
 	}
@@ -321,12 +320,12 @@ static bool rolls(void)
 
 static bool player_rolls(void)
 {
-	return atomic_load(&test.probe.rolling);
+	return atomic_load(&test.probe->rolling);
 }
 
 static bool player_stands(void)
 {
-	return !atomic_load(&test.probe.rolling) && atomic_load(&test.probe.transport_frame) == 96000;
+	return !atomic_load(&test.probe->rolling) && atomic_load(&test.probe->transport_frame) == 96000;
 }
 
 static bool case_transport(void)
@@ -334,17 +333,15 @@ static bool case_transport(void)
 	CHECK(insert_test_probe() && add_between(0) && insert_test_join());
 	CHECK(insert_test_wait(audio_runs));
 	atomic_store(&test.other, 0);
-	CHECK(jack_transport_locate(test.probe.player, 4000000000U) == 0);
-	jack_transport_start(test.probe.player);
-	CHECK(insert_test_wait(player_rolls) && atomic_load(&test.probe.transport_frame) >= 4000000000U);
+	CHECK(probe_set_transport(test.probe, 4000000000U, true));
+	CHECK(insert_test_wait(player_rolls) && atomic_load(&test.probe->transport_frame) >= 4000000000U);
 	CHECK(insert_test_wait(rolls) && insert_test_wait(follows_song));
-	jack_transport_stop(test.probe.player);
-	CHECK(jack_transport_locate(test.probe.player, 96000) == 0);
+	CHECK(probe_set_transport(test.probe, 96000, false));
 	CHECK(insert_test_wait(player_stands));
 	atomic_store(&test.same, 0);
 	atomic_store(&test.rolled, 0);
 	CHECK(insert_test_wait(follows_song) && test.rolled == 0);
-	CHECK(test.other <= 4 * test.probe.xruns);
+	CHECK(test.other <= 4 * test.probe->xruns);
 	return true;
 }
 
@@ -363,7 +360,7 @@ static bool case_restart(void)
 	CHECK(insert_test_wait(audio_runs) && insert_test_wait(midi_runs));
 	printf("playing\n");
 	CHECK(insert_test_wait(is_off));
-	probe_close(&test.probe);
+	probe_close(test.probe);
 	printf("gone\n");
 	backend_start(test.backend);
 	CHECK(insert_test_wait(is_ready));
@@ -394,7 +391,7 @@ bool insert_test_cycles(void)
 
 static bool fx_ports_gone(void)
 {
-	return insert_test_count("^" CLIENT ":fx/") == 0;
+	return probe_count_ports(test.probe, "^" CLIENT ":fx/") == 0;
 }
 
 /* A second insert plays into the device all the time, while the first one is taken away and comes again. */
@@ -411,8 +408,8 @@ static bool case_change(void)
 	CHECK(insert_test_join() && insert_test_link("player:midi", CLIENT ":fx/midi_in") &&
 		insert_test_link(CLIENT ":fx/midi_out", "recorder:midi"));
 	CHECK(insert_test_wait(audio_runs) && insert_test_wait(midi_runs) && insert_test_wait(device_hears));
-	probe_count_reset(&test.probe.audio);
-	probe_count_reset(&test.probe.midi);
+	probe_count_reset(&test.probe->audio);
+	probe_count_reset(&test.probe->midi);
 	probe_count_reset(&test.heard);
 	for (unsigned i = 0; i < 20; i++) {
 		CHECK(insert_test_wait(audio_runs));
@@ -422,14 +419,14 @@ static bool case_change(void)
 		CHECK(insert_test_wait(fx_ports_gone) && insert_test_cycles() &&
 			test.insert[0].calls <= calls + 1);
 		CHECK(add_between(0));
-		probe_count_reset(&test.probe.midi);
+		probe_count_reset(&test.probe->midi);
 	}
 	CHECK(insert_test_wait(audio_runs) && insert_test_wait(device_hears));
 	/* Its last cycle was never heard again, and the other one's next to it never missed. */
-	print_count("the one that comes and goes", &test.probe.audio);
+	print_count("the one that comes and goes", &test.probe->audio);
 	print_count("the other one", &test.heard);
-	CHECK(unspoilt(&test.probe.audio) && unspoilt(&test.probe.midi) && unspoilt(&test.heard));
-	CHECK(test.heard.silent <= 4 * test.probe.xruns);
+	CHECK(unspoilt(&test.probe->audio) && unspoilt(&test.probe->midi) && unspoilt(&test.heard));
+	CHECK(test.heard.silent <= 4 * test.probe->xruns);
 	return true;
 }
 
@@ -506,8 +503,10 @@ static bool run(bool (*fn)(void))
 	const struct backend_callbacks callbacks = {.process_rt = process_rt, .insert_rt = insert_rt};
 	bool passed;
 
-	if (backend_jack_new(CLIENT, test.server, &callbacks, &test.backend) < 0) {
-		printf("# no backend\n");
+	test.probe = probe_new();
+	if (!test.probe || backend_jack_new(CLIENT, test.server, &callbacks, &test.backend) < 0) {
+		printf("# no probe, or no backend\n");
+		probe_free(test.probe);
 		return false;
 	}
 	passed = fn();
@@ -515,8 +514,8 @@ static bool run(bool (*fn)(void))
 	if (!insert_test_wait(is_off)) {
 		return insert_test_fail("the backend does not stop");
 	}
-	probe_close(&test.probe);
 	backend_free(test.backend);
+	probe_free(test.probe);
 	return passed;
 }
 

@@ -26,7 +26,7 @@ struct unit {
 struct insert_test {
 	const char *server;
 	struct backend *backend;
-	struct probe probe;
+	struct probe *probe;
 	struct unit insert[UNITS_MAX];
 	struct unit device;
 	struct probe_count heard;     /* by the device */
@@ -70,8 +70,6 @@ bool insert_test_add_device(
 	const char *c1, const char *c2, const char *c3, const char *c4, uint32_t latency_frames);
 
 /* --- jack-insert-graph.c --- */
-/* Of the server's ports, those whose names match. */
-unsigned insert_test_count(const char *pattern);
 bool insert_test_ports(void);
 bool insert_test_latency(void);
 

@@ -47,6 +47,19 @@ static void process_rt(void *data, const struct audio_cycle *cycle)
 {
 }
 
+static struct {
+	unsigned n;
+	enum log_level level;
+	char text[512];
+} said;
+
+static void keep_line(const struct log_entry *entry)
+{
+	said.n++;
+	said.level = entry->level;
+	snprintf(said.text, sizeof(said.text), "%s", entry->text);
+}
+
 /* --- a plug-in server --- */
 
 /* A socket that listens; its port. */
@@ -486,6 +499,26 @@ static void test_leaving(void **state)
 	world_free(w);
 }
 
+/* PipeWire calls nobody where there is no node left. */
+static void test_no_cycles(void **state)
+{
+	struct world *w = world_new("block=64\nlatency=1000\n", "slots=1\n");
+	struct netvst *client = section(w, 0);
+	int64_t end_ns = now_ns() + PATIENCE_NS;
+
+	turn_until(w, client->state == NETVST_ONLINE);
+	reload(w, "block=128\nlatency=1000\n", "slots=1\n");
+	turn_until(w, client->phase == NETVST_DYING);
+	while (client->phase != NETVST_WORKING && now_ns() < end_ns) {
+		sleep_until(now_ns() + NSEC_PER_MSEC);
+		netvst_update(client, now_ns());
+	}
+	assert_int_equal(client->phase, NETVST_WORKING);
+	w->cycle_ns = now_ns();
+	turn_until(w, client->state == NETVST_ONLINE);
+	world_free(w);
+}
+
 /* The audio server goes and comes: the latency stays as it was measured. */
 static void test_server_gone(void **state)
 {
@@ -601,7 +634,12 @@ static void test_raising(void **state)
 	netvst_policy_watch(nv, now += NSEC_PER_SEC);
 	nv->client_status.state = NETVST_CLIENT_CONNECTED;
 	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	/* Nor do the first two seconds of a connection count. */
+	nv->client_status.connected_ns = now;
+	be_late(nv, 4);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
 	assert_int_equal(nv->policy.frames, frames + PERIOD);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
 	be_late(nv, 9);
 	netvst_policy_watch(nv, now += NSEC_PER_SEC);
 	assert_int_equal(nv->policy.frames, frames + 2 * PERIOD);
@@ -621,8 +659,104 @@ static void test_fixed(void **state)
 	world_free(w);
 }
 
-static void log_nothing(const struct log_entry *entry)
+/* --- what is said --- */
+
+/* A line that begins this way was said since the last call, and nothing else; NULL: nothing was. */
+static void assert_said(enum log_level level, const char *text)
 {
+	if (said.n != (text ? 1U : 0U) || (text && strncmp(said.text, text, strlen(text)) != 0)) {
+		fail_msg("%u lines, the last: %s", said.n, said.text);
+	}
+	if (text) {
+		assert_int_equal(said.level, level);
+	}
+	said.n = 0;
+}
+
+static void say_client(
+	struct netvst *nv, const struct netvst_client_status *status, enum log_level level, const char *text)
+{
+	said.n = 0;
+	netvst_say_client(nv, status);
+	nv->client_status = *status;
+	assert_said(level, text);
+}
+
+static void test_client_said(void **state)
+{
+	struct world *w = policy_world("latency=1000\n");
+	struct netvst *nv = section(w, 0);
+	struct netvst_client_status s = {.state = NETVST_CLIENT_WAITING, .error = "Connection refused"};
+
+	nv->client_status = s;
+	say_client(nv, &s, LOG_WARNING, "fx: no NetVST server answers at 127.0.0.1 port");
+	say_client(nv, &s, 0, NULL);
+	/* Another cause is news. One that hangs up at once has never answered. */
+	s.state = NETVST_CLIENT_CONNECTED;
+	s.connects = 1;
+	say_client(nv, &s, 0, NULL);
+	s.state = NETVST_CLIENT_WAITING;
+	strcpy(s.error, "closed by the peer");
+	say_client(nv, &s, LOG_WARNING, "fx: no NetVST server answers");
+	s.state = NETVST_CLIENT_CONNECTED;
+	s.connects = 2;
+	say_client(nv, &s, 0, NULL);
+	s.round_trips = 1;
+	strcpy(s.peer, "127.0.0.1:5");
+	say_client(
+		nv, &s, LOG_INFO, "fx: connected to 127.0.0.1:5: dialect 2017, pcm, filter, blocks of 512");
+	say_client(nv, &s, 0, NULL);
+	s.state = NETVST_CLIENT_CONNECTING;
+	strcpy(s.error, "reset");
+	say_client(nv, &s, LOG_WARNING, "fx: lost the NetVST server at 127.0.0.1 port");
+	s.state = NETVST_CLIENT_WAITING;
+	say_client(nv, &s, 0, NULL);
+	/* Without an audio server nothing is lost. */
+	s.state = NETVST_CLIENT_CONNECTED;
+	say_client(nv, &s, LOG_INFO, "fx: connected to");
+	s.state = NETVST_CLIENT_PARKED;
+	say_client(nv, &s, 0, NULL);
+	world_free(w);
+}
+
+static void say_server(
+	struct netvst *nv, const struct netvst_server_status *status, enum log_level level, const char *text)
+{
+	said.n = 0;
+	netvst_say_server(nv, status);
+	nv->server_status = *status;
+	assert_said(level, text);
+}
+
+static void test_server_said(void **state)
+{
+	struct world *w = world_new("", "slots=2\n");
+	struct netvst *nv = section(w, 1);
+	struct netvst_server_status s = {.error = "Address already in use"};
+
+	memset(&nv->server_status, 0, sizeof(nv->server_status));
+	nv->said_error[0] = '\0';
+	say_server(nv, &s, LOG_WARNING, "daw: cannot listen at 127.0.0.1 port");
+	say_server(nv, &s, 0, NULL);
+	s.listening = true;
+	s.port = 5;
+	say_server(nv, &s, LOG_INFO, "daw: waiting for DAWs at 127.0.0.1 port 5: dialect 2017, 2 slots");
+	s.slots[1].connected = true;
+	s.slots[1].connects = 1;
+	strcpy(s.slots[1].peer, "10.0.0.1:7");
+	say_server(nv, &s, LOG_INFO, "daw: a DAW at 10.0.0.1:7 has taken slot 2 (ports daw-2/");
+	say_server(nv, &s, 0, NULL);
+	s.slots[1].connected = false;
+	say_server(nv, &s, LOG_INFO, "daw: the DAW at 10.0.0.1:7 has left slot 2");
+	s.refused_address = 3;
+	say_server(nv, &s, LOG_WARNING, "daw: refused 3 connections of who is not allowed");
+	s.refused_full = 1;
+	say_server(nv, &s, LOG_NOTICE, "daw: a DAW was turned away: all slots are taken");
+	s.bad_peers = 1;
+	say_server(nv, &s, LOG_NOTICE, "daw: closed a connection: Address already in use; does the other");
+	s.timeouts = 1;
+	say_server(nv, &s, LOG_NOTICE, "daw: closed a connection");
+	world_free(w);
 }
 
 int main(void)
@@ -636,12 +770,15 @@ int main(void)
 		cmocka_unit_test(test_reload_connection),
 		cmocka_unit_test(test_reload_ports),
 		cmocka_unit_test(test_leaving),
+		cmocka_unit_test(test_no_cycles),
 		cmocka_unit_test(test_server_gone),
 		cmocka_unit_test(test_measuring),
 		cmocka_unit_test(test_raising),
 		cmocka_unit_test(test_fixed),
+		cmocka_unit_test(test_client_said),
+		cmocka_unit_test(test_server_said),
 	};
 
-	log_set_sink(log_nothing);
+	log_set_sink(keep_line);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
