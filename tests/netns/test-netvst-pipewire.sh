@@ -64,13 +64,13 @@ NV_WITH=(pw-jack)
 # In this graph each insert is a node of its own.
 NV_CLIENT=ethlink.
 config
-# insert-play's prefixes are of ports, NODE:PORT.
+# For JACK's clients a node is called by its description, which is the section's name.
 nv_pairs() {
 	local name
 
 	NV_PAIRS=()
 	for name in "${NV_NAMES[@]}"; do
-		NV_PAIRS+=(--send "ethlink.$name:send_" --return "ethlink.$name:return_")
+		NV_PAIRS+=(--send "$name:send_" --return "$name:return_")
 	done
 }
 for quantum in 64 256 1000; do

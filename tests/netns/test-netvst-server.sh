@@ -75,9 +75,12 @@ steady() {
 	case_of "$@" && { [ "$NV_FAULTS" -gt 0 ] || [ "$(corrections)" -le $((2 * each_s)) ]; }
 }
 
-# 1000 ppm are 48 frames a second, 12 corrections.
+# 1000 ppm are 48 frames a second, 12 corrections, once it is known how fast the clock is. A stall of the machine may take it
+# all at once.
 drifting() {
-	case_of "${@:2}" --ppm "$1" && [ "$(slot 1 .corrections)" -ge $((each_s * 4)) ] && [ "$(slot 1 .resyncs)" -le "$NV_FAULTS" ]
+	case_of "${@:2}" --ppm "$1" || return 1
+	[ "$(slot 1 .corrections)" -ge $((2 * each_s)) ] && [ "$(slot 1 .resyncs)" -le "$NV_FAULTS" ] && return 0
+	[ "$NV_FAULTS" -gt 0 ] && [ "$(slot 1 .resyncs)" -gt 0 ]
 }
 
 # --- MIDI
@@ -171,7 +174,7 @@ slot_dry() {
 daw_cut() {
 	config 2017 pcm
 	start 256 && nv_client daw --pattern --fast --break-after 300 && nv_client_end daw 20 && wait_slot 1 free &&
-		nv_loop daw-1 && loop 2 && judge_loop
+		loop 2 && judge_loop
 }
 
 nt_begin
