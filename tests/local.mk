@@ -53,6 +53,7 @@ unit_tests = \
 	tests/unit/test-state
 if WITH_PIPEWIRE
 unit_tests += \
+	tests/unit/test-pw-insert \
 	tests/unit/test-pw-links \
 	tests/unit/test-pw-node \
 	tests/unit/test-pw-rt
@@ -181,6 +182,9 @@ tests_unit_test_ctl_status_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_L
 
 tests_unit_test_mixer_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_mixer_LDADD = libctl.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+
+tests_unit_test_pw_insert_CFLAGS = $(TEST_CFLAGS) $(PIPEWIRE_CFLAGS)
+tests_unit_test_pw_insert_LDADD = libbackend.a $(CMOCKA_LIBS)
 
 tests_unit_test_pw_links_CFLAGS = $(TEST_CFLAGS) $(PIPEWIRE_CFLAGS)
 tests_unit_test_pw_links_LDADD = libbackend.a $(CMOCKA_LIBS)

@@ -19,12 +19,15 @@ if WITH_PIPEWIRE
 libbackend_a_SOURCES += \
 	src/backend/pipewire-graph.c \
 	src/backend/pipewire-graph.h \
+	src/backend/pipewire-group.c \
+	src/backend/pipewire-insert-rt.c \
 	src/backend/pipewire-internal.h \
 	src/backend/pipewire-links.c \
 	src/backend/pipewire-make.c \
 	src/backend/pipewire-make.h \
 	src/backend/pipewire-node.c \
 	src/backend/pipewire-params.c \
+	src/backend/pipewire-port.c \
 	src/backend/pipewire-rt.c \
 	src/backend/pipewire-rt.h \
 	src/backend/pipewire.c

@@ -1,7 +1,8 @@
 /*
  * The inside of the PipeWire backend: pipewire.c (the connection to the server and what the daemon calls),
- * pipewire-node.c (one node of the graph; pipewire-params.c says what it is), pipewire-links.c (what is linked to
- * what; pipewire-graph.c has what the registry tells, pipewire-make.c asks for links), pipewire-rt.c (the data loop).
+ * pipewire-group.c (what the daemon wants of a node), pipewire-node.c (one node of the graph) with pipewire-port.c (its
+ * ports) and pipewire-params.c (what both say of themselves), pipewire-links.c (what is linked to what; pipewire-graph.c has
+ * what the registry tells, pipewire-make.c asks for links), pipewire-rt.c and pipewire-insert-rt.c (the data loop).
  *
  * All but the data loop runs on the control thread, which nests PipeWire's loop in its own. Nothing here waits for the
  * server.
@@ -17,6 +18,7 @@
 #include <spa/param/latency-utils.h>
 
 #define PW_NAMES_MAX 96
+#define PW_PORT_NAME_MAX 32
 /* Programs offer up to some 11 dB above 0 dB; far more than that is a mistake. */
 #define PW_VOLUME_MAX 16.0f
 
@@ -41,9 +43,9 @@ struct pwlink {
 /* One port of ours, there or not. */
 struct pw_channel {
 	bool want;
-	char name[16];	   /* playback_1 */
-	char *label;	   /* NULL: none */
-	char *connect;	   /* NODE:PORT; NULL: none */
+	char name[PW_PORT_NAME_MAX]; /* playback_1 */
+	char *label;		     /* NULL: none */
+	char *connect;		     /* NODE:PORT; NULL: none */
 	bool connect_done; /* made since the other port came; if it is gone now, the user has taken it away */
 	struct pwlink *links;
 };
@@ -64,6 +66,7 @@ struct pwnode_port {
 	struct spa_param_info params[PORT_PARAMS];
 	struct spa_latency_info latency[2]; /* by direction */
 	bool has_format;
+	bool midi;
 };
 
 /* What the graph is told about a node, and what it has set. */
@@ -82,7 +85,9 @@ struct backend_group {
 	char *description;
 	uint32_t positions[AUDIO_CHANNELS]; /* enum spa_audio_channel */
 	bool preferred;
+	bool through; /* an insert: what comes out is what went in */
 	uint32_t latency_frames;
+	/* A device's playback and monitor ports; an insert's audio, and its MIDI at PWRT_MIDI. */
 	struct pw_channel in[AUDIO_CHANNELS];
 	struct pw_channel out[AUDIO_CHANNELS];
 
@@ -137,9 +142,16 @@ struct pipewire_backend {
 /* --- pipewire.c --- */
 void pw_post(struct pipewire_backend *p, unsigned changes);
 
+/* --- pipewire-group.c --- */
+int pwgroup_new(
+	struct pipewire_backend *p, const struct backend_ports *ports, struct backend_group **ret_group);
+void pwgroup_free(struct backend_group *group);
+/* What is wanted now; without memory for all of it nothing changes. 0 or -ENOMEM. */
+int pwgroup_set_wishes(struct backend_group *group, const struct backend_ports *ports);
+
 /* --- pipewire-node.c --- */
-/* Fills in what a node is; it is not in the graph yet. 0 or -ENOMEM. */
-int pwnode_init(struct backend_group *group);
+/* Fills in what a node is, a device's or an insert's; it is not in the graph yet. 0 or -ENOMEM. */
+int pwnode_init(struct backend_group *group, bool insert);
 void pwnode_fini(struct backend_group *group);
 /* Puts it into the graph of p->core, anew if it is there already. 0 or -errno. */
 int pwnode_export(struct backend_group *group);
@@ -154,6 +166,33 @@ void pwnode_withdraw(struct backend_group *group);
 void pwnode_update(struct backend_group *group);
 void pwnode_set_latency(struct backend_group *group, uint32_t latency_frames);
 void pwnode_set_volume(struct backend_group *group, const struct backend_volume *volume);
+
+/* --- pipewire-port.c --- */
+void pwport_init(struct pwnode_port *port, bool midi);
+/* Tells whoever listens what the ports are. */
+void pwport_emit_all(struct backend_group *group);
+/*
+ * Makes all ports anew. A session manager that sets the configuration waits for ports to come; ours are there already, so they are made anew.
+ * Links to them go; those that we know of are made again. To make one port anew does not do: the links of the others
+ * would not come to life again after the node was suspended.
+ */
+void pwport_renew_all(struct backend_group *group);
+void pwport_remove_monitors(struct backend_group *group);
+/* The node is out of the graph: what libpipewire has lent to the ports is not theirs any more. */
+void pwport_forget_all(struct backend_group *group);
+/* The node's latency is another, or what an insert passes through. */
+void pwport_tell_latency(struct backend_group *group);
+
+/* Of spa_node_methods; object is the group. */
+int pwport_enum_params(void *object, int seq, enum spa_direction direction, uint32_t k, uint32_t id,
+	uint32_t start, uint32_t num, const struct spa_pod *filter);
+int pwport_set_param(void *object, enum spa_direction direction, uint32_t k, uint32_t id, uint32_t flags,
+	const struct spa_pod *param);
+int pwport_use_buffers(void *object, enum spa_direction direction, uint32_t k, uint32_t flags,
+	struct spa_buffer **buffers, uint32_t n_buffers);
+int pwport_set_io(
+	void *object, enum spa_direction direction, uint32_t k, uint32_t id, void *data, size_t size);
+int pwport_reuse_buffer(void *object, uint32_t k, uint32_t buffer_id);
 
 /* --- pipewire-params.c --- */
 /* As WirePlumber and pw-cli write it: FL, AUX0, … */

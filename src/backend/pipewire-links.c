@@ -186,7 +186,7 @@ static int own_index(const struct pwlinks *links, const struct pwobject *port)
 	if (port->node == SPA_ID_INVALID || i == p->n_groups) {
 		return -1;
 	}
-	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+	for (unsigned k = 0; k < AUDIO_CHANNELS && port->name && port->name[0]; k++) {
 		if (spa_streq(p->groups[i]->in[k].name, port->name)) {
 			return (int)((2 * i) * AUDIO_CHANNELS + k);
 		}

@@ -1,5 +1,6 @@
 #include "backend/pipewire-internal.h"
 
+#include <spa/control/control.h>
 #include <spa/debug/types.h>
 #include <spa/node/utils.h>
 #include <spa/param/audio/format-utils.h>
@@ -9,6 +10,11 @@
 #include <spa/pod/builder.h>
 #include <spa/pod/filter.h>
 #include <string.h>
+
+/* For as many events as an insert takes or gives in a cycle, and some from elsewhere. */
+#define MIDI_BUFFER_BYTES 16384
+/* Less than a controller in full flight needs. */
+#define MIDI_BUFFER_BYTES_MIN 4096
 
 const char *pwparams_position_name(uint32_t position)
 {
@@ -75,6 +81,9 @@ static struct spa_pod *build_node_param(
 {
 	struct spa_process_latency_info latency = {.rate = group->latency_frames};
 
+	if (group->rt.insert && id != SPA_PARAM_ProcessLatency) {
+		return NULL;
+	}
 	switch (id) {
 	case SPA_PARAM_EnumFormat:
 		return index == 0 ? build_format(group, b, id) : NULL;
@@ -101,23 +110,47 @@ static struct spa_pod *build_dsp_format(struct spa_pod_builder *b, uint32_t id)
 		SPA_FORMAT_AUDIO_format, SPA_POD_Id(SPA_AUDIO_FORMAT_DSP_F32));
 }
 
+static struct spa_pod *build_midi_format(struct spa_pod_builder *b, uint32_t id)
+{
+	struct spa_pod_frame frame;
+
+	spa_pod_builder_push_object(b, &frame, SPA_TYPE_OBJECT_Format, id);
+	spa_pod_builder_add(b, SPA_FORMAT_mediaType, SPA_POD_Id(SPA_MEDIA_TYPE_application),
+		SPA_FORMAT_mediaSubtype, SPA_POD_Id(SPA_MEDIA_SUBTYPE_control), 0);
+#if PW_CHECK_VERSION(1, 4, 0)
+	spa_pod_builder_add(b, SPA_FORMAT_CONTROL_types, SPA_POD_CHOICE_FLAGS_Int(1u << PWRT_CONTROL_UMP), 0);
+#endif
+	return spa_pod_builder_pop(b, &frame);
+}
+
+static struct spa_pod *build_port_format(
+	const struct pwnode_port *port, struct spa_pod_builder *b, uint32_t id)
+{
+	return port->midi ? build_midi_format(b, id) : build_dsp_format(b, id);
+}
+
+static struct spa_pod *build_buffers(const struct pwnode_port *port, struct spa_pod_builder *b, uint32_t id)
+{
+	int size = port->midi ? MIDI_BUFFER_BYTES : (int)(AUDIO_PERIOD_MAX * sizeof(float));
+	int least = port->midi ? MIDI_BUFFER_BYTES_MIN : (int)(32 * sizeof(float));
+	int stride = port->midi ? 1 : (int)sizeof(float);
+
+	return spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_ParamBuffers, id, SPA_PARAM_BUFFERS_buffers,
+		SPA_POD_CHOICE_RANGE_Int(2, 1, PWRT_BUFFERS_MAX), SPA_PARAM_BUFFERS_blocks, SPA_POD_Int(1),
+		SPA_PARAM_BUFFERS_size, SPA_POD_CHOICE_RANGE_Int(size, least, INT32_MAX),
+		SPA_PARAM_BUFFERS_stride, SPA_POD_Int(stride));
+}
+
 static struct spa_pod *build_port_param(
 	const struct pwnode_port *port, struct spa_pod_builder *b, uint32_t id, uint32_t index)
 {
 	switch (id) {
 	case SPA_PARAM_EnumFormat:
-		return index == 0 ? build_dsp_format(b, id) : NULL;
+		return index == 0 ? build_port_format(port, b, id) : NULL;
 	case SPA_PARAM_Format:
-		return index == 0 && port->has_format ? build_dsp_format(b, id) : NULL;
+		return index == 0 && port->has_format ? build_port_format(port, b, id) : NULL;
 	case SPA_PARAM_Buffers:
-		return index > 0 ? NULL
-				 : spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_ParamBuffers, id,
-					   SPA_PARAM_BUFFERS_buffers,
-					   SPA_POD_CHOICE_RANGE_Int(2, 1, PWRT_BUFFERS_MAX),
-					   SPA_PARAM_BUFFERS_blocks, SPA_POD_Int(1), SPA_PARAM_BUFFERS_size,
-					   SPA_POD_CHOICE_RANGE_Int(AUDIO_PERIOD_MAX * sizeof(float),
-						   32 * sizeof(float), INT32_MAX),
-					   SPA_PARAM_BUFFERS_stride, SPA_POD_Int(sizeof(float)));
+		return index == 0 ? build_buffers(port, b, id) : NULL;
 	case SPA_PARAM_IO:
 		return index > 0 ? NULL
 				 : spa_pod_builder_add_object(b, SPA_TYPE_OBJECT_ParamIO, id, SPA_PARAM_IO_id,

@@ -45,11 +45,10 @@ static uint32_t read_once_rt(const uint32_t *shared)
 	return __atomic_load_n(shared, __ATOMIC_RELAXED);
 }
 
-/* This cycle's samples of a port, copied; NULL: silence. */
-static const float *take_rt(struct pwrt_port *port, float *copy, uint32_t frames)
+const void *pwrt_input_rt(struct pwrt_port *port, uint32_t *ret_size)
 {
 	const struct spa_data *data;
-	uint32_t id, offset, n;
+	uint32_t id, offset, size;
 
 	if (!port->io || port->io->status != SPA_STATUS_HAVE_DATA) {
 		return NULL;
@@ -66,24 +65,31 @@ static const float *take_rt(struct pwrt_port *port, float *copy, uint32_t frames
 	/* The other side may be any program: nothing that it says is taken for granted. */
 	offset = read_once_rt(&data->chunk->offset);
 	offset = MIN(offset, data->maxsize);
-	n = read_once_rt(&data->chunk->size);
-	n = MIN(n, data->maxsize - offset) / (uint32_t)sizeof(float);
-	n = MIN(n, frames);
-	if (n == 0) {
+	size = read_once_rt(&data->chunk->size);
+	*ret_size = MIN(size, data->maxsize - offset);
+	return (const uint8_t *)data->data + offset;
+}
+
+const float *pwrt_samples_rt(struct pwrt_port *port, float *copy, uint32_t frames)
+{
+	uint32_t size = 0, n;
+	const void *samples = pwrt_input_rt(port, &size);
+
+	n = MIN(size / (uint32_t)sizeof(float), frames);
+	if (!samples || n == 0) {
 		return NULL;
 	}
-	memcpy(copy, (const uint8_t *)data->data + offset, n * sizeof(float));
+	memcpy(copy, samples, n * sizeof(float));
 	memset(copy + n, 0, (frames - n) * sizeof(float));
 	return copy;
 }
 
-static void monitor_rt(struct pwrt_port *port, const float *samples, uint32_t frames)
+void *pwrt_output_rt(struct pwrt_port *port, struct pwrt_output *ret_output)
 {
-	struct spa_data *data;
-	uint32_t id, n;
+	uint32_t id;
 
 	if (!port->io || port->io->status == SPA_STATUS_HAVE_DATA) {
-		return;
+		return NULL;
 	}
 	id = read_once_rt(&port->io->buffer_id);
 	if (id < port->n_buffers) {
@@ -91,26 +97,41 @@ static void monitor_rt(struct pwrt_port *port, const float *samples, uint32_t fr
 		port->io->buffer_id = SPA_ID_INVALID;
 	}
 	if (port->free == 0) {
-		return;
+		return NULL;
 	}
-	id = (uint32_t)__builtin_ctz(port->free);
-	data = &port->buffers[id]->datas[0];
-	n = MIN(frames, data->maxsize / (uint32_t)sizeof(float));
-	if (!data->data) {
-		return;
-	}
-	if (samples) {
-		memcpy(data->data, samples, n * sizeof(float));
-	} else {
-		memset(data->data, 0, n * sizeof(float));
-	}
-	data->chunk->offset = 0;
-	data->chunk->size = n * (uint32_t)sizeof(float);
-	data->chunk->stride = sizeof(float);
-	data->chunk->flags = samples ? 0 : SPA_CHUNK_FLAG_EMPTY;
-	port->free &= ~(1u << id);
-	port->io->buffer_id = id;
+	ret_output->id = (uint32_t)__builtin_ctz(port->free);
+	ret_output->data = &port->buffers[ret_output->id]->datas[0];
+	return ret_output->data->data;
+}
+
+void pwrt_give_rt(
+	struct pwrt_port *port, const struct pwrt_output *output, uint32_t size, int32_t stride, bool empty)
+{
+	output->data->chunk->offset = 0;
+	output->data->chunk->size = size;
+	output->data->chunk->stride = stride;
+	output->data->chunk->flags = empty ? SPA_CHUNK_FLAG_EMPTY : 0;
+	port->free &= ~(1u << output->id);
+	port->io->buffer_id = output->id;
 	port->io->status = SPA_STATUS_HAVE_DATA;
+}
+
+static void monitor_rt(struct pwrt_port *port, const float *samples, uint32_t frames)
+{
+	struct pwrt_output output;
+	float *to = pwrt_output_rt(port, &output);
+	uint32_t n;
+
+	if (!to) {
+		return;
+	}
+	n = MIN(frames, output.data->maxsize / (uint32_t)sizeof(float));
+	if (samples) {
+		memcpy(to, samples, n * sizeof(float));
+	} else {
+		memset(to, 0, n * sizeof(float));
+	}
+	pwrt_give_rt(port, &output, n * (uint32_t)sizeof(float), sizeof(float), !samples);
 }
 
 static void call_rt(struct pwrt *rt)
@@ -145,18 +166,25 @@ void pwrt_flush_rt(struct pwrt *rt)
 	}
 }
 
-int pwrt_node_process_rt(struct pwrt_node *node)
+bool pwrt_enter_rt(struct pwrt *rt, const struct spa_io_position *position)
 {
-	struct pwrt *rt = node->rt;
-	const struct spa_io_position *position = node->position;
-	uint32_t frames;
-
 	if (!position || position->clock.rate.denom == 0 || position->clock.duration == 0) {
-		return SPA_STATUS_OK;
+		return false;
 	}
 	if (!is_same_cycle_rt(rt, &position->clock)) {
 		call_rt(rt);
 		begin_cycle_rt(rt, &position->clock);
+	}
+	return true;
+}
+
+int pwrt_node_process_rt(struct pwrt_node *node)
+{
+	struct pwrt *rt = node->rt;
+	uint32_t frames;
+
+	if (!pwrt_enter_rt(rt, node->position)) {
+		return SPA_STATUS_OK;
 	}
 	frames = rt->frames;
 	if (frames > AUDIO_PERIOD_MAX || node->seen == rt->cycle || rt->n_nodes == PWRT_NODES_MAX) {
@@ -166,7 +194,8 @@ int pwrt_node_process_rt(struct pwrt_node *node)
 	rt->n_seen++;
 	node->seen = rt->cycle;
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-		node->audio.in[k] = take_rt(&node->in[k], node->copy + (size_t)k * AUDIO_PERIOD_MAX, frames);
+		node->audio.in[k] =
+			pwrt_samples_rt(&node->in[k], node->copy + (size_t)k * AUDIO_PERIOD_MAX, frames);
 		if (node->monitor) {
 			monitor_rt(&node->out[k], node->audio.in[k], frames);
 		}
@@ -181,6 +210,10 @@ int pwrt_node_process_rt(struct pwrt_node *node)
 
 void pwrt_forget_rt(struct pwrt *rt, struct pwrt_node *node)
 {
+	if (node->insert) {
+		node->insert->cycle = 0;
+		return;
+	}
 	if (node->seen == rt->cycle && rt->n_seen > 0) {
 		rt->n_seen--;
 	} else if (node->seen + 1 == rt->cycle && rt->n_missing > 0) {

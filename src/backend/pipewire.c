@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <spa/debug/types.h>
-#include <spa/param/audio/type-info.h>
 #include <spa/utils/result.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -320,69 +318,6 @@ static void on_wake(void *data, uint64_t count)
 
 /* --- groups --- */
 
-/* A copy, or NULL for NULL; false without memory. */
-static bool copy(const char *s, char **ret)
-{
-	*ret = s ? strdup(s) : NULL;
-	return !s || *ret;
-}
-
-static uint32_t position_of(const char *name, unsigned k)
-{
-	for (unsigned i = 0; name && spa_type_audio_channel[i].name; i++) {
-		if (strcmp(spa_debug_type_short_name(spa_type_audio_channel[i].name), name) == 0) {
-			return spa_type_audio_channel[i].type;
-		}
-	}
-	return SPA_AUDIO_CHANNEL_AUX0 + k;
-}
-
-/* Copied first: without memory for all of them nothing changes. 0 or -ENOMEM. */
-static int set_wishes(struct backend_group *group, const struct backend_ports *ports)
-{
-	char *label[AUDIO_CHANNELS] = {0}, *connect[AUDIO_CHANNELS] = {0}, *description = NULL;
-	bool good = copy(ports->description ? ports->description : ports->name, &description);
-
-	for (unsigned k = 0; k < AUDIO_CHANNELS && good; k++) {
-		good = copy(ports->labels[k], &label[k]) && copy(ports->connect[k], &connect[k]);
-	}
-	if (good) {
-		swap_text(&group->description, &description);
-		group->preferred = ports->preferred;
-	}
-	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-		struct pw_channel *in = &group->in[k];
-
-		if (good) {
-			in->want = ports->playback;
-			group->out[k].want = ports->monitor;
-			group->positions[k] = position_of(ports->positions[k], k);
-			if (!in->connect || !connect[k] || strcmp(in->connect, connect[k]) != 0) {
-				in->connect_done = false;
-			}
-			swap_text(&in->label, &label[k]);
-			swap_text(&in->connect, &connect[k]);
-		}
-		free(label[k]);
-		free(connect[k]);
-	}
-	free(description);
-	return good ? 0 : -ENOMEM;
-}
-
-static void group_free(struct backend_group *group)
-{
-	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-		free(group->in[k].label);
-		free(group->in[k].connect);
-		pwlinks_forget(&group->in[k]);
-		pwlinks_forget(&group->out[k]);
-	}
-	free(group->description);
-	pwnode_fini(group);
-	free(group);
-}
-
 static int pipewire_add_ports(
 	struct backend *b, const struct backend_ports *ports, struct backend_group **ret_group)
 {
@@ -393,22 +328,10 @@ static int pipewire_add_ports(
 	if (p->n_groups == PWRT_NODES_MAX) {
 		return -ENOSPC;
 	}
-	group = mem_zalloc(CACHELINE_SIZE, sizeof(*group));
-	if (!group) {
-		return -ENOMEM;
-	}
-	group->backend = p;
-	group->rt.rt = &p->rt;
-	group->rt.audio.owner = ports->owner;
-	group->rt.monitor = ports->monitor;
-	snprintf(group->name, sizeof(group->name), "%s", ports->name);
-	r = pwnode_init(group);
-	r = r < 0 ? r : set_wishes(group, ports);
+	r = pwgroup_new(p, ports, &group);
 	if (r < 0) {
-		group_free(group);
 		return r;
 	}
-	pwnode_set_latency(group, ports->latency_frames);
 	p->groups[p->n_groups++] = group;
 	if (p->core) {
 		(void)pwnode_export(group); /* the timer tries again */
@@ -421,7 +344,7 @@ static int pipewire_change_ports(
 	struct backend *b, struct backend_group *group, const struct backend_ports *ports)
 {
 	bool preferred = group->preferred;
-	int r = set_wishes(group, ports);
+	int r = pwgroup_set_wishes(group, ports);
 
 	if (r >= 0 && group->preferred != preferred && group->proxy) {
 		/* A session manager looks at priorities of what is new. */
@@ -445,7 +368,7 @@ static void pipewire_remove_ports(struct backend *b, struct backend_group *group
 			break;
 		}
 	}
-	group_free(group);
+	pwgroup_free(group);
 }
 
 static void pipewire_set_latency(struct backend *b, struct backend_group *group, uint32_t latency_frames)

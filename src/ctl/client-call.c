@@ -109,21 +109,30 @@ int client_print_devices(
 	return n;
 }
 
-int client_print_netvst(
-	struct client *client, const char *separator, FILE *f, char ret_error[CLIENT_ERROR_MAX])
+/* 0 and the answer to GetStatus, to be ended with status_fini(); or -errno. */
+static int get_status(struct client *client, struct status *ret_status, char ret_error[CLIENT_ERROR_MAX])
 {
 	sd_bus_message *reply = NULL;
-	struct status status;
-	int n, r;
+	int r = client_call(client, "GetStatus", &reply, ret_error);
 
-	r = client_call(client, "GetStatus", &reply, ret_error);
 	if (r < 0) {
 		return r;
 	}
-	r = status_read(reply, &status);
+	r = status_read(reply, ret_status);
 	sd_bus_message_unref(reply);
 	if (r < 0) {
 		client_explain_unreadable(-r, ret_error);
+	}
+	return r;
+}
+
+int client_print_netvst(
+	struct client *client, const char *separator, FILE *f, char ret_error[CLIENT_ERROR_MAX])
+{
+	struct status status;
+	int n, r = get_status(client, &status, ret_error);
+
+	if (r < 0) {
 		return r;
 	}
 	for (unsigned i = 0; i < status.n_netvst; i++) {
@@ -171,6 +180,19 @@ static const struct kind box = {
 static const struct kind section = {
 	CLIENT_NETVSTS, CLIENT_NETVST, client_print_netvst, client_explain_no_netvst};
 
+static bool is_section(struct client *client, const char *name, char error[CLIENT_ERROR_MAX])
+{
+	struct status status;
+	bool found;
+
+	if (get_status(client, &status, error) < 0) {
+		return false;
+	}
+	found = status_find_netvst(&status, name) >= 0;
+	status_fini(&status);
+	return found;
+}
+
 /* Or why the daemon does not tell which there are. */
 static void explain_unknown(
 	struct client *client, const struct kind *kind, const char *name, char ret_error[CLIENT_ERROR_MAX])
@@ -182,6 +204,9 @@ static void explain_unknown(
 
 	if (!f || fclose(f) != 0) {
 		snprintf(ret_error, CLIENT_ERROR_MAX, "there is no '%s'", name);
+	} else if (n >= 0 && kind == &box && is_section(client, name, ret_error)) {
+		snprintf(ret_error, CLIENT_ERROR_MAX,
+			"'%s' is no box but a NetVST section; see ethlinkctl netvst --help", name);
 	} else if (n >= 0) {
 		kind->explain(name, names, ret_error);
 	}

@@ -29,6 +29,7 @@ NETNS_TESTS = \
 	tests/netns/test-netvst-pipewire.sh \
 	tests/netns/test-play.sh \
 	tests/netns/test-pw-node.sh \
+	tests/netns/test-pw-insert.sh \
 	tests/netns/test-pw-volume.sh \
 	tests/netns/test-pw-auto.sh \
 	tests/netns/test-pw-restart.sh \

@@ -6,6 +6,8 @@
 . "$(dirname "$0")/../lib/netns.sh"
 # shellcheck source=tests/lib/watch.sh
 . "$(dirname "$0")/../lib/watch.sh"
+# shellcheck source=tests/lib/netvst.sh
+. "$(dirname "$0")/../lib/netvst.sh"
 
 OUT=
 STATUS=0
@@ -107,10 +109,10 @@ shows_json() {
 		"phantom_origin","labels","gain_min_db","gain_max_db","config_gain_db","config_mute","hold_dbfs","clips"]'
 
 	nt_ctl status --json | jq -e --argjson keys "$keys" '(keys_unsorted == ["version", "backend", "connected", "sample_rate",
-		"period", "xruns", "devices"]) and (.devices | length == 2) and
+		"period", "xruns", "devices", "netvst"]) and (.devices | length == 2) and .netvst == [] and
 		(.devices[] | keys_unsorted[0:($keys | length)] == $keys) and .devices[1].mute == [range(8) | true] and
 		.devices[0].labels[1] == "Main R"' > /dev/null &&
-		nt_ctl status front-left --json | jq -e '.devices | length == 1 and .[0].name == "front-left"' > /dev/null
+		nt_ctl status front-left --json | jq -e '(.devices | length == 1 and .[0].name == "front-left") and .netvst == []' > /dev/null
 }
 
 lists_devices() {
@@ -164,12 +166,12 @@ reloads() {
 }
 
 refuses_devices() {
-	local list="ethlinkctl: error: there is no box 'nix'; there is: stage, front-left"
+	local no_box="ethlinkctl: error: there is no box 'nix'; there is: stage, front-left"
 
-	gives 1 "$list" gain nix && gives 1 "$list" gain nix 1 0 && gives 1 "$list" mute nix && gives 1 "$list" mute nix 1 on &&
-		gives 1 "$list" mute nix 1 toggle && gives 1 "$list" reset nix && gives 1 "$list" phantom nix &&
-		gives 1 "$list" phantom nix 1-4 on && gives 1 "$list" status nix && gives 1 "$list" status --json nix &&
-		gives 1 "$list" meters nix && gives 1 "$list" meters --once nix
+	gives 1 "$no_box" gain nix && gives 1 "$no_box" gain nix 1 0 && gives 1 "$no_box" mute nix && gives 1 "$no_box" mute nix 1 on &&
+		gives 1 "$no_box" mute nix 1 toggle && gives 1 "$no_box" reset nix && gives 1 "$no_box" phantom nix &&
+		gives 1 "$no_box" phantom nix 1-4 on && gives 1 "$no_box" status nix && gives 1 "$no_box" status --json nix &&
+		gives 1 "$no_box" meters nix && gives 1 "$no_box" meters --once nix
 }
 
 refuses_values() {
@@ -203,7 +205,7 @@ helps() {
 	local c
 
 	says 0 "^Usage: ethlinkctl " --help && says 0 "^ethlinkctl [0-9]" --version || return 1
-	for c in status gain mute phantom reset meters mixer scan doctor devices reload; do
+	for c in status gain mute phantom reset meters mixer netvst scan doctor devices reload; do
 		says 0 "^Usage: ethlinkctl $c( |$)" "$c" --help && [ "$(wc -l <<< "$OUT")" -ge 3 ] || return 1
 		nt_ctl --help | grep -qE "^  $c +[a-z]" || return 1
 	done
@@ -306,6 +308,99 @@ completion() {
 		completes "--probe" scan "$NT_HOST_IF" --p
 }
 
+# --- NetVST sections
+
+# A client with somebody at the other end, one with nobody, and a server.
+netvst_starts() {
+	nv_server echo --port=0 --dialect=audiokit &&
+		write_conf "[netvst reverb]" "role = client" "host = 127.0.0.1" "port = $NV_PORT" "dialect = audiokit" \
+			"block = 128" "[netvst lost]" "role = client" "host = 127.0.0.1" "port = 1" \
+			"[netvst daw]" "role = server" "port = 27099" &&
+		gives 0 "" reload && nv_wait reverb online && nv_wait lost connecting && nv_wait daw listening
+}
+
+netvst_shown() {
+	local c
+
+	for c in status netvst; do
+		says 0 "^reverb +client +online +127\.0\.0\.1:$NV_PORT +[0-9.]+ ms \([0-9]+\) +[0-9.]+ +[0-9]+$" "$c" &&
+			says 0 "^lost +client +connecting +127\.0\.0\.1:1 +" "$c" && says 0 "^    .*[Cc]onnection refused" "$c" &&
+			says 0 "^    it is tried again" "$c" &&
+			says 0 "^daw +server +listening +127\.0\.0\.1:27099 +[0-9.]+ ms \([0-9]+\) +- +-$" "$c" &&
+			says 0 "^  daw-1 +slot +free +- +- +- +-$" "$c" && says 0 "^  daw-2 +slot +free " "$c" || return 1
+	done
+	gives 0 "$(nt_ctl netvst daw)" status daw && says 0 "^reverb: client of 127.0.0.1:$NV_PORT, dialect audiokit, codec pcm, block 128$" netvst reverb &&
+		says 0 "^round trip +[0-9.]+ ms median" netvst reverb && says 0 "^allowed +127\." netvst daw &&
+		says 0 "^daw-2 +free$" netvst daw && ! nt_ctl netvst | grep -q $'\033'
+}
+
+netvst_json() {
+	local keys='["name","role","state","dialect","codec","block","host","port","peer","latency_frames","latency_mode","rtt_us",
+		"blocks_sent","blocks_received","late_blocks","late_episodes","skipped_blocks","bytes_sent","bytes_received",
+		"compression_ratio","connects","overruns","midi_sent","midi_received","midi_lost","gain_db","mute","peak_dbfs",
+		"callback_us","error","allow","refused","bad_peers","timeouts","slots"]'
+
+	nt_ctl netvst --json | jq -e --argjson keys "$keys" '(keys == ["netvst"]) and
+		(.netvst | map(.name) == ["reverb", "lost", "daw"] and all(keys_unsorted == $keys)) and
+		(.netvst[0] | .rtt_us.median > 0 and (.rtt_us | keys_unsorted == ["median", "p90", "p99", "max"]) and .error == null and
+			.gain_db == [0, 0] and .mute == [false, false] and .slots == [] and
+			(.peak_dbfs | .send == [null, null] and has("return")) and .compression_ratio == null) and
+		(.netvst[1] | .rtt_us == null and (.error | contains("refused"))) and
+		(.netvst[2] | .allow != null and .refused == 0 and (.slots | length == 2) and
+			(.slots[0] | .slot == 1 and .name == "daw-1" and .state == "free"))' > /dev/null &&
+		nt_ctl status daw --json | jq -e '.devices == [] and (.netvst | length == 1 and .[0].name == "daw")' > /dev/null &&
+		nt_ctl netvst daw --json | jq -e '.netvst | length == 1 and .[0].name == "daw"' > /dev/null
+}
+
+netvst_levels() {
+	gives 0 "" netvst reverb gain return -6 && gives 0 -6 netvst reverb gain return && gives 0 0 netvst reverb gain send &&
+		gives 0 "" netvst reverb gain all +12 && gives 0 $'send 12\nreturn 12' netvst reverb gain all &&
+		gives 0 "" netvst reverb mute send && nv_is reverb '.mute == [true, false]' &&
+		gives 0 "" netvst reverb mute all && gives 0 "" netvst reverb unmute send && nv_is reverb '.mute == [false, true]' &&
+		gives 0 "" netvst reverb reset && nv_is reverb '.mute == [false, false] and .gain_db == [0, 0]' &&
+		gives 0 "" netvst daw gain send -56 && nv_is daw '.gain_db == [-56, 0]' && gives 0 "" netvst daw reset
+}
+
+has_param() {
+	[ "$(nv_server_event echo 'select(.event == "param") | "\(.effect) \(.param) \(.value)"')" = "$1" ]
+}
+
+netvst_param() {
+	gives 0 "" netvst reverb param 1 2 0.25 && procs_until 5 "the parameter at the plug-in" has_param "1 2 0.25" &&
+		says 1 "which has no parameters" netvst lost param 0 0 1 && says 1 "is a server" netvst daw param 0 0 1
+}
+
+netvst_refuses() {
+	local none="ethlinkctl: error: there is no NetVST section 'nix'; there is: reverb, lost, daw"
+
+	gives 1 "$none" netvst nix && gives 1 "$none" netvst nix --json && gives 1 "$none" netvst nix reset &&
+		gives 1 "$none" netvst nix gain send 0 && gives 1 "$none" netvst nix gain send && gives 1 "${none/nix/stage}" netvst stage mute all &&
+		gives 1 "ethlinkctl: error: there is no box or NetVST section 'nix'; there is: stage, front-left, reverb, lost, daw" status nix &&
+		says 1 "13 dB.*-56 to \+12" netvst reverb gain send 13 && says 1 "-57 dB" netvst reverb gain send -57 &&
+		says 1 "whole dB" netvst reverb gain send -6.5 && says 2 "allowed are send, return and all" netvst reverb gain left 0 &&
+		says 2 "allowed is param, gain, mute, unmute and reset" netvst reverb play && nv_is reverb '.gain_db == [0, 0]'
+}
+
+netvst_names() {
+	gives 0 $'stage\nfront-left' devices && gives 0 $'reverb\nlost\ndaw' devices --netvst &&
+		gives 0 $'stage\nfront-left\nreverb\nlost\ndaw' devices --all && completes "reverb lost daw" netvst "" &&
+		completes "reverb" netvst r && completes "--json" netvst --j && completes "reverb" status r &&
+		completes "param gain mute unmute reset" netvst reverb "" && completes "send return all" netvst reverb gain "" &&
+		completes "return" netvst reverb unmute r && completes "" netvst reverb gain send x && completes "netvst" n &&
+		completes "--netvst" devices --n
+}
+
+# They fade out before they are gone.
+netvst_gone() {
+	says 1 "there is no NetVST section 'reverb', nor any other" netvst reverb reset
+}
+
+netvst_ends() {
+	write_conf && gives 0 "" reload && procs_until 5 "the section to be gone" netvst_gone && procs_stop echo &&
+		gives 0 "no NetVST section: add [netvst NAME] to ethlinkd.conf, see ethlinkd.conf(5)" netvst &&
+		gives 0 "" devices --netvst
+}
+
 # Without a daemon names cannot be completed, and nothing is said about it.
 completion_without() {
 	completes "--help" gain "" 2> "$PROCS_DIR/completion.err" && [ ! -s "$PROCS_DIR/completion.err" ] &&
@@ -316,13 +411,13 @@ not_running() {
 	local c
 
 	procs_stop ethlinkd
-	for c in status "status --json" "gain stage" "gain stage 1 0" "mute stage 1 on" "phantom stage" "reset stage" \
+	for c in status "status --json" netvst "netvst daw reset" "netvst daw gain all 0" "gain stage" "gain stage 1 0" "mute stage 1 on" "phantom stage" "reset stage" \
 		"meters" "meters --once --json" reload; do
 		# shellcheck disable=SC2086 # words
 		says 1 "^ethlinkctl: error: ethlinkd does not run: there is no socket .*/control; start it" $c || return 1
 		[ "$(wc -l <<< "$OUT")" -eq 1 ] || return 1
 	done
-	gives 1 "" devices
+	gives 1 "" devices && gives 1 "" devices --all
 }
 
 # A daemon that is stopped does not answer: it is said within some seconds.
@@ -336,6 +431,7 @@ hangs() {
 }
 
 nt_begin
+nv_begin
 nt_check "two boxes are online" starts || nt_end
 nt_check "gains are read and set, and arrive" reads_and_sets
 nt_check "mutes are read, set and toggled, and arrive" mutes
@@ -357,6 +453,14 @@ nt_check "meters show what is played" meters_show
 nt_check "meters end with the pipe they write to" meters_end_with_the_pipe
 nt_check "reload takes a right configuration and refuses a wrong one" reloads
 nt_check "words are completed" completion
+nt_check "NetVST sections come with a reload" netvst_starts
+nt_check "they are shown, with what to do" netvst_shown
+nt_check "as JSON they have the documented keys" netvst_json
+nt_check "their gains and mutes are read and set" netvst_levels
+nt_check "a parameter arrives at the plug-in" netvst_param
+nt_check "what is wrong of them is refused, with what is allowed" netvst_refuses
+nt_check "their names are listed and completed" netvst_names
+nt_check "without them that is said" netvst_ends
 nt_check "meters go on over a restart of the daemon" meters_go_on
 nt_check "a daemon that does not run is status 1, and said" not_running
 nt_check "words are completed without a daemon, in silence" completion_without

@@ -7,6 +7,8 @@
 . "$(dirname "$0")/../lib/netns.sh"
 # shellcheck source=tests/lib/pipewire.sh
 . "$(dirname "$0")/../lib/pipewire.sh"
+# shellcheck source=tests/lib/netvst.sh
+. "$(dirname "$0")/../lib/netvst.sh"
 
 DOCTOR_STATUS=0
 
@@ -75,7 +77,7 @@ json_is_documented() {
 		(keys == ["checks", "counts", "histograms", "period", "result", "sample_rate", "version"]) and
 		(.checks | all(keys == ["advice", "commands", "found", "id", "result", "subject", "why"])) and
 		(.checks | all((.result == "ok" or .result == "skipped") or (.why != null))) and
-		((.checks | map(.id) | unique | length) == 31) and
+		((.checks | map(.id) | unique | length) == 37) and
 		(.counts.problem == ([.checks[] | select(.result == "problem")] | length)) and
 		(.counts.ok == ([.checks[] | select(.result == "ok")] | length))' "$PROCS_DIR/doctor.json" > /dev/null || return 1
 	if [ "$(jq .counts.problem "$PROCS_DIR/doctor.json")" -gt 0 ]; then
@@ -180,6 +182,81 @@ in_trouble() {
 	nt_stop_all
 }
 
+# --- NetVST
+
+netvst_conf() {
+	nt_config "[netvst reverb]" "role = client" "host = 127.0.0.1" "port = $NV_PORT" "block = 256" "latency = 512" \
+		"[netvst daw]" "role = server" "port = 27099" "$@"
+}
+
+# No box at all: of those nothing is to be complained of.
+netvst_healthy() {
+	nv_server echo --port=0
+	netvst_conf
+	nt_jackd 48000 256 && nv_daemon && nv_wait reverb online && nv_wait daw listening || return 1
+	procs_until 10 "round trips" found netvst-round-trip ok "ms are left" || return 1
+	finding netvst-connection ok "connected to 127.0.0.1:$NV_PORT, pcm, block 256" &&
+		finding netvst-connection ok "listens at 127.0.0.1:27099, 0 of 2 slots in use" &&
+		finding netvst-round-trip ok "Latency 512 - 0 to gather a block = 2 cycles of 256 = 10.67 ms" &&
+		finding netvst-throughput ok "; on lo" && finding netvst-throughput skipped "nothing flows" &&
+		finding netvst-exposed ok "programs on this machine only" && finding boxes skipped "NetVST only" &&
+		netvst_flows
+}
+
+# 48000 frames/s x 2 channels x 4 bytes = 3.07 Mbit/s each way, and headers.
+netvst_flows() {
+	local mbit
+
+	mbit=$(jq -r '.checks[] | select(.id == "netvst-throughput" and .subject == "reverb").found' "$PROCS_DIR/doctor.json")
+	printf '# %s\n' "$mbit"
+	[[ $mbit =~ ^([0-9.]+)" Mbit/s up, "([0-9.]+)" Mbit/s down" ]] &&
+		jq -e -n --argjson up "${BASH_REMATCH[1]}" --argjson down "${BASH_REMATCH[2]}" \
+			'[$up, $down] | all(. > 2.4 and . < 4)' > /dev/null
+}
+
+# An answer takes more than the cycle that it has.
+netvst_slow() {
+	procs_stop echo && nv_server echo --port="$NV_PORT" --slow-ms=7 || return 1
+	netvst_conf
+	sed -i 's/^latency = 512/latency = 256/' "$NT_CONF"
+	nt_ctl reload && nv_wait reverb online && procs_until 10 "late blocks" found netvst-late problem "came late in the last" &&
+		finding netvst-round-trip warning "too little" && finding netvst-round-trip warning "latency = 512" &&
+		[ "$DOCTOR_STATUS" -eq 1 ]
+}
+
+netvst_away() {
+	procs_stop echo
+	nv_wait reverb connecting && procs_until 10 "the second attempt" found netvst-connection problem "Connection refused" &&
+		finding netvst-connection problem "nc -vz 127.0.0.1 $NV_PORT" &&
+		finding netvst-throughput skipped "nothing flows"
+}
+
+# The section fades out before it is made anew: until then it tells what it was.
+netvst_exposed() {
+	netvst_conf "host = 0.0.0.0" "allow = 192.168.1.0/24, 10.0.0.7"
+	nt_ctl reload && procs_until 10 "who is allowed" found netvst-exposed ok "allowed: 192.168.1.0/24, 10.0.0.7" || return 1
+	netvst_conf "host = 0.0.0.0" "allow = 0.0.0.0/0"
+	nt_ctl reload && procs_until 10 "that everybody is" found netvst-exposed warning "allow = 192.168.1.0/24"
+}
+
+# Another program has the port.
+netvst_taken() {
+	nv_server other --port=27100 || return 1
+	netvst_conf
+	sed -i 's/27099/27100/' "$NT_CONF"
+	nt_ctl reload && nv_wait daw unavailable && found netvst-connection problem "ss -ltnp 'sport = :27100'" &&
+		finding netvst-connection problem "does not listen at 127.0.0.1:27100: "
+}
+
+netvst_run() {
+	nt_check "NetVST: all that the test set up is found to be well" netvst_healthy
+	nt_check "NetVST: answers that take too long" netvst_slow
+	nt_check "NetVST: nobody at the other end" netvst_away
+	nt_check "NetVST: who may connect" netvst_exposed
+	nt_check "NetVST: a port that is taken" netvst_taken
+	nt_stop_all
+}
+
 wrong_rate() {
 	nt_config_stage
 	nt_jackd 32000 256 && nt_daemon && nt_wait_state stage unsupported && found rate-period problem "32000 Hz" &&
@@ -276,8 +353,10 @@ pipewire_run() {
 }
 
 nt_begin
+nv_begin
 healthy_run
 in_trouble
+netvst_run
 nt_check "a rate that no box takes" wrong_rate
 nt_stop_all
 nt_check "limits and capability that are missing" limits

@@ -12,6 +12,8 @@ export LC_ALL=C.UTF-8
 . "$(dirname "$0")/../lib/netns.sh"
 # shellcheck source=tests/lib/watch.sh
 . "$(dirname "$0")/../lib/watch.sh"
+# shellcheck source=tests/lib/netvst.sh
+. "$(dirname "$0")/../lib/netvst.sh"
 
 screens=$(cd "$(dirname "$0")/../screens" && pwd) || exit 1
 
@@ -275,6 +277,59 @@ boxes_come_and_go() {
 	nt_ctl reload && seen ' stage .* online' && screen_is mixer-80x24 '<Main L>'
 }
 
+# --- NetVST sections
+
+# Their port is on the screen: it is always the same.
+sections_are_pairs() {
+	nt_config "[device stage]" "model = dac8" "serial = 0" "[netvst reverb]" "role = client" "host = 127.0.0.1" "port = 27016" \
+		"[netvst daw]" "role = server" "port = 27017"
+	nv_server echo --port=27016 && nt_ctl reload && nv_wait reverb online && nv_wait daw listening || return 1
+	keys Tab && screen_is mixer-80x24-server '^ daw ' && keys Tab && screen_is mixer-80x24-client '^ reverb  client .*online'
+}
+
+pair_keys() {
+	keys Up && procs_until 3 "the gain" nv_is reverb '.gain_db == [1, 0]' && seen '^dB +\+1 +0 ' && keys End && keys -N 3 PageUp &&
+		procs_until 3 "the gain's end" nv_is reverb '.gain_db == [1, 12]' && keys m &&
+		procs_until 3 "the mute" nv_is reverb '.mute == [false, true]' && seen '^mute +\[ \] +\[M\]' && keys M &&
+		procs_until 3 "both mutes" nv_is reverb '.mute == [true, true]' && keys M &&
+		procs_until 3 "no mute" nv_is reverb '.mute == [false, false]'
+}
+
+# The return stands two places, 18 columns, from the send.
+pair_mouse() {
+	click 6 10 '<send>' && wheel_down 24 10 && procs_until 3 "the gain" nv_is reverb '.gain_db == [1, 11]' &&
+		click 24 19 '^mute +\[ \] +\[M\]' && click 24 19 '^mute( +\[ \]){2}' && click 60 10 '<return>'
+}
+
+pair_changed_elsewhere() {
+	nt_ctl netvst reverb gain send -17 && seen '^dB +-17 +\+11 ' && nt_ctl netvst reverb mute send && seen '^mute +\[M\] +\[ \]' &&
+		nt_ctl netvst reverb reset && seen '^dB( +0){2} ' && seen '^mute( +\[ \]){2}'
+}
+
+# What goes there comes back: both meters.
+pair_meters() {
+	nv_play_start --sine --seconds 60 --send ethlink:reverb/send_ --return ethlink:reverb/return_
+	seen "^peak +-[67] +-[67] " 10 && seen "[▁▂▃▄▅▆▇█]{2}" && procs_stop play && seen '^peak( +-){2}'
+}
+
+pair_away() {
+	procs_stop echo
+	seen ' reverb .*○ connecting' && seen '[Cc]onnection refused' && nv_server echo --port=27016 && seen ' reverb .*● online'
+}
+
+pair_outlives_the_daemon() {
+	procs_stop ethlinkd KILL 2> /dev/null
+	seen 'waiting for ethlinkd: ' && nt_daemon && seen ' reverb .*● online' 15 && keys Home Up && procs_until 3 "the gain" nv_is reverb '.gain_db == [1, 0]' &&
+		keys 0 && procs_until 3 "the gain" nv_is reverb '.gain_db == [0, 0]'
+}
+
+# The cursor stays with its box.
+sections_go() {
+	keys Tab && seen ' stage .* online' && keys 1 || return 1
+	cp "$PROCS_DIR/three.conf" "$NT_CONF"
+	nt_ctl reload && screen_is mixer-80x24 '<Main L>' && procs_stop echo
+}
+
 restored() {
 	: > "$PROCS_DIR/tty.after"
 	seen "^ended with $1\$" && shows '^the screen before$' && shows_not 'dac8' || return 1
@@ -357,6 +412,7 @@ refuses_what_it_cannot_do() {
 }
 
 nt_begin
+nv_begin
 if ! command -v tmux > /dev/null; then
 	echo "# skipped: tmux is not installed"
 	exit 77
@@ -381,6 +437,14 @@ nt_check "the meters move" meters_move
 nt_check "what is too loud is marked until c is pressed" clip_marks
 nt_check "the daemon is killed and comes back" outlives_the_daemon
 nt_check "boxes that come and go with a reload" boxes_come_and_go
+nt_check "NetVST sections are pairs of strips" sections_are_pairs
+nt_check "their gain and mute keys" pair_keys
+nt_check "the mouse finds their strips" pair_mouse
+nt_check "their changes made elsewhere show up" pair_changed_elsewhere
+nt_check "their meters move" pair_meters
+nt_check "the other end goes and comes back" pair_away
+nt_check "their daemon is killed and comes back" pair_outlives_the_daemon
+nt_check "the sections go with a reload" sections_go
 nt_check "q leaves the terminal as it was" quits_by keys q
 nt_check "so does Esc" by_escape
 nt_check "so does ^C" by_interrupt

@@ -95,3 +95,16 @@ tests_tools_pw_feed_LDADD = $(PIPEWIRE_LIBS) $(SNDFILE_LIBS) -lm -lpthread
 endif
 endif
 endif
+
+if WITH_TESTS
+if WITH_PIPEWIRE
+noinst_PROGRAMS += tests/tools/pw-clock tests/tools/pw-insert
+tests_tools_pw_clock_SOURCES = tests/tools/clock-sample.h tests/tools/pw-clock.c
+tests_tools_pw_clock_CFLAGS = $(AM_CFLAGS) $(PIPEWIRE_CFLAGS)
+tests_tools_pw_clock_LDADD = $(PIPEWIRE_LIBS)
+
+tests_tools_pw_insert_SOURCES = tests/tools/clock-sample.h tests/tools/pw-insert.c
+tests_tools_pw_insert_CFLAGS = $(AM_CFLAGS) $(PIPEWIRE_CFLAGS)
+tests_tools_pw_insert_LDADD = libbackend.a $(PIPEWIRE_LIBS) -lpthread
+endif
+endif

@@ -64,12 +64,13 @@ for kind in jack pipewire; do
 	done
 done
 
-xargs "$NM" --defined-only --format=posix <"$tmp/objects" | awk 'NF > 2 {print $1}' >>"$tmp/allowed"
+xargs "$NM" --defined-only --format=posix <"$tmp/objects" | awk 'NF > 2 {print $1}' |
+	tee -a "$tmp/allowed-pipewire" >>"$tmp/allowed"
 failed=0
 while read -r object; do
 	allowed=$tmp/allowed
 	case $object in
-	*-pipewire-rt.o) allowed=$tmp/allowed-pipewire ;;
+	*-pipewire-rt.o | *-pipewire-insert-rt.o) allowed=$tmp/allowed-pipewire ;;
 	esac
 	"$NM" --undefined-only --format=posix "$object" | awk '{print $1}' | while read -r symbol; do
 		if ! grep -qx "$symbol" "$allowed"; then

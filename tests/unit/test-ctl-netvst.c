@@ -450,6 +450,11 @@ static void test_refusals(void **state)
 	}
 	assert_int_equal(run(rig, run_status, "status nix", true), EXIT_FAILURE);
 	check_has(rig->err, "there is no box or NetVST section 'nix'; there is: reverb, daw\n");
+	/* Commands for boxes say where a section's are. */
+	assert_int_equal(run(rig, run_gain, "gain reverb all 0", true), EXIT_FAILURE);
+	check_has(rig->err, "'reverb' is no box but a NetVST section; see ethlinkctl netvst --help\n");
+	assert_int_equal(run(rig, run_gain, "gain nix all 0", true), EXIT_FAILURE);
+	check_has(rig->err, "there is no box 'nix'; there is: stage\n");
 }
 
 int main(void)

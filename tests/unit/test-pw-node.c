@@ -241,7 +241,7 @@ static const struct spa_node_events node_events = {
 
 /* --- the node, and questions --- */
 
-static int start(void **state, bool monitor)
+static int start(void **state, bool monitor, bool insert)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
@@ -270,7 +270,14 @@ static int start(void **state, bool monitor)
 	}
 	rig->g->positions[1] = SPA_AUDIO_CHANNEL_FR;
 	rig->g->in[2].label = strdup("Sub");
-	assert_int_equal(pwnode_init(rig->g), 0);
+	assert_int_equal(pwnode_init(rig->g, insert), 0);
+	for (unsigned k = 0; k < AUDIO_CHANNELS && insert; k++) {
+		rig->g->in[k].want = k <= PWRT_MIDI;
+		rig->g->out[k].want = k <= PWRT_MIDI;
+		snprintf(rig->g->in[k].name, sizeof(rig->g->in[k].name), "send_%u", k + 1);
+		snprintf(rig->g->out[k].name, sizeof(rig->g->out[k].name), "return_%u", k + 1);
+	}
+	rig->g->through = insert;
 	rig->node = &rig->g->node;
 	assert_int_equal(spa_node_add_listener(rig->node, &rig->hook, &node_events, rig), 0);
 	*state = rig;
@@ -279,12 +286,17 @@ static int start(void **state, bool monitor)
 
 static int setup(void **state)
 {
-	return start(state, false);
+	return start(state, false, false);
 }
 
 static int setup_monitor(void **state)
 {
-	return start(state, true);
+	return start(state, true, false);
+}
+
+static int setup_insert(void **state)
+{
+	return start(state, false, true);
 }
 
 static int teardown(void **state)
@@ -380,7 +392,9 @@ static void assert_promises(struct rig *rig)
 {
 	assert_answers(rig, IN, -1, &rig->params);
 	for (int k = 0; k < AUDIO_CHANNELS; k++) {
-		assert_answers(rig, IN, k, &rig->ports[IN][k].params);
+		if (rig->ports[IN][k].there) {
+			assert_answers(rig, IN, k, &rig->ports[IN][k].params);
+		}
 		if (rig->ports[OUT][k].there) {
 			assert_answers(rig, OUT, k, &rig->ports[OUT][k].params);
 		}
@@ -1255,6 +1269,148 @@ static void test_own_latency(void **state)
 	assert_int_equal(info.max_rate, 20);
 }
 
+/* --- an insert's --- */
+
+static void test_insert_info(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(rig->flags, SPA_NODE_FLAG_RT);
+	assert_int_equal(rig->max_in, 3);
+	assert_int_equal(rig->max_out, 3);
+	assert_string_equal(rig->description, "Main stage");
+	assert_string_equal(rig->priority, "");
+	assert_string_equal(rig->position, "");
+	for (unsigned d = 0; d < 2; d++) {
+		for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
+			const struct seen_port *port = &rig->ports[d][k];
+			char name[32];
+
+			snprintf(name, sizeof(name), d == IN ? "send_%u" : "return_%u", k + 1);
+			assert_int_equal(port->there, k < 3);
+			if (k < 3) {
+				assert_string_equal(port->name, name);
+				assert_string_equal(port->dsp, k < 2		? "32 bit float mono audio"
+							       : PWRT_GIVES_UMP ? "32 bit raw UMP"
+										: "8 bit raw midi");
+				assert_string_equal(port->physical, "");
+				assert_string_equal(port->monitor, "");
+				assert_int_equal(port->flags, 0);
+			}
+		}
+	}
+	assert_string_equal(rig->ports[IN][2].alias, "Main stage:Sub");
+	assert_promises(rig);
+	assert_int_equal(ask(rig, IN, -1, SPA_PARAM_EnumFormat, 0, UINT32_MAX, NULL), 0);
+	assert_int_equal(ask(rig, IN, -1, SPA_PARAM_Props, 0, UINT32_MAX, NULL), 0);
+	assert_int_equal(
+		spa_node_port_enum_params(rig->node, 7, IN, 3, SPA_PARAM_EnumFormat, 0, 1, NULL), -EINVAL);
+}
+
+static void assert_media(struct rig *rig, unsigned k, uint32_t type, uint32_t subtype)
+{
+	uint32_t is_type = 0, is_subtype = 0;
+
+	for (unsigned d = 0; d < 2; d++) {
+		assert_int_equal(spa_format_parse(the_param(rig, d, (int)k, SPA_PARAM_EnumFormat), &is_type,
+					 &is_subtype),
+			2);
+		assert_int_equal(is_type, type);
+		assert_int_equal(is_subtype, subtype);
+	}
+}
+
+static void test_insert_formats(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_media(rig, 0, SPA_MEDIA_TYPE_audio, SPA_MEDIA_SUBTYPE_dsp);
+	assert_media(rig, 1, SPA_MEDIA_TYPE_audio, SPA_MEDIA_SUBTYPE_dsp);
+	assert_media(rig, 2, SPA_MEDIA_TYPE_application, SPA_MEDIA_SUBTYPE_control);
+}
+
+static void test_insert_exported(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(pwnode_export(rig->g), 0);
+	assert_exported(PW_KEY_NODE_NAME, "ethlink.stage");
+	assert_exported(PW_KEY_NODE_GROUP, "ethlink");
+	assert_exported(PW_KEY_NODE_WANT_DRIVER, "true");
+	assert_exported(PW_KEY_NODE_ALWAYS_PROCESS, "true");
+	assert_null(pw_properties_get(exported, PW_KEY_MEDIA_CLASS));
+	assert_null(pw_properties_get(exported, PW_KEY_AUDIO_CHANNELS));
+	assert_int_equal(rig->g->settling_ns, 0);
+}
+
+static void assert_all_latencies(struct rig *rig, enum spa_direction direction,
+	enum spa_direction latency_direction, uint32_t min, uint32_t max)
+{
+	struct spa_latency_info info;
+
+	for (int k = 0; k < 3; k++) {
+		assert_int_equal(
+			ask(rig, direction, k, SPA_PARAM_Latency, (uint32_t)latency_direction, 1, NULL), 1);
+		assert_int_equal(spa_latency_parse(&rig->results[0].pod.pod, &info), 0);
+		assert_int_equal(info.direction, latency_direction);
+		assert_int_equal(info.min_rate, min);
+		assert_int_equal(info.max_rate, max);
+	}
+}
+
+/* What comes in is as old as its source says; what leaves is older by the insert's own. The same the other way round. */
+static void test_insert_through(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t serial;
+
+	pwnode_set_latency(rig->g, 640);
+	assert_int_equal(pwnode_export(rig->g), 0);
+	assert_all_latencies(rig, IN, IN, 640, 640);
+	assert_all_latencies(rig, OUT, OUT, 640, 640);
+	serial = flags_of(&rig->ports[OUT][1].params, SPA_PARAM_Latency);
+	assert_int_equal(set_latency(rig, IN, 0, OUT, 100), 0);
+	assert_all_latencies(rig, OUT, OUT, 740, 741);
+	assert_true(flags_of(&rig->ports[OUT][1].params, SPA_PARAM_Latency) != serial);
+	assert_int_equal(set_latency(rig, IN, 1, OUT, 300), 0);
+	assert_all_latencies(rig, OUT, OUT, 740, 941);
+	assert_all_latencies(rig, IN, IN, 640, 640);
+	assert_int_equal(set_latency(rig, OUT, 1, IN, 50), 0);
+	assert_all_latencies(rig, IN, IN, 690, 691);
+	pwnode_set_latency(rig->g, 1000);
+	assert_all_latencies(rig, OUT, OUT, 1100, 1301);
+	assert_all_latencies(rig, IN, IN, 1050, 1051);
+	/* Nobody is linked any more. */
+	assert_int_equal(spa_node_port_set_param(rig->node, IN, 0, SPA_PARAM_Latency, 0, NULL), 0);
+	assert_int_equal(spa_node_port_set_param(rig->node, IN, 1, SPA_PARAM_Latency, 0, NULL), 0);
+	assert_all_latencies(rig, OUT, OUT, 1000, 1000);
+	assert_int_equal(rig->params.n, 1);
+	assert_int_equal(rig->params.info[0].id, SPA_PARAM_ProcessLatency);
+	assert_promises(rig);
+}
+
+static void test_insert_ends(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->g->through = false;
+	pwnode_set_latency(rig->g, 300);
+	assert_int_equal(pwnode_export(rig->g), 0);
+	assert_int_equal(set_latency(rig, IN, 0, OUT, 100), 0);
+	assert_int_equal(set_latency(rig, OUT, 1, IN, 50), 0);
+	assert_all_latencies(rig, OUT, OUT, 300, 300);
+	assert_all_latencies(rig, IN, IN, 300, 300);
+	pwnode_set_latency(rig->g, 200);
+	assert_all_latencies(rig, OUT, OUT, 200, 200);
+	assert_int_equal(rig->params.n, 1); /* none would be too few for a session manager */
+	/* It becomes one that lets through. */
+	rig->g->through = true;
+	pwnode_update(rig->g);
+	assert_all_latencies(rig, OUT, OUT, 300, 301);
+	assert_all_latencies(rig, IN, IN, 250, 251);
+	assert_int_equal(rig->params.n, 1);
+}
+
 /* --- anything --- */
 
 static uint32_t some(uint32_t n)
@@ -1324,6 +1480,7 @@ static void test_fuzz(void **state)
 	struct rig *rig = *state;
 	unsigned n_news = 0;
 
+	pwnode_set_latency(rig->g, 64);
 	assert_int_equal(pwnode_export(rig->g), 0);
 	srand(1);
 	for (unsigned i = 0; i < FUZZ_ROUNDS; i++) {
@@ -1351,6 +1508,10 @@ static void test_fuzz(void **state)
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST_INSERT(f)                                                                                       \
+	{                                                                                                    \
+#f " (insert)", f, setup_insert, teardown, NULL                                              \
+	}
 #define TEST_MONITOR(f)                                                                                      \
 	{                                                                                                    \
 #f " (monitor)", f, setup_monitor, teardown, NULL                                            \
@@ -1385,7 +1546,13 @@ int main(void)
 		TEST(test_updated),
 		TEST_MONITOR(test_updated),
 		TEST(test_own_latency),
+		TEST_INSERT(test_insert_info),
+		TEST_INSERT(test_insert_formats),
+		TEST_INSERT(test_insert_exported),
+		TEST_INSERT(test_insert_through),
+		TEST_INSERT(test_insert_ends),
 		TEST_MONITOR(test_fuzz),
+		TEST_INSERT(test_fuzz),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
