@@ -313,7 +313,7 @@ static int check_silence(struct netvst_client *c, int64_t now, int64_t *due)
 
 int netvst_client_serve(struct netvst_client *c, int64_t now, int64_t *ret_due_ns)
 {
-	uint32_t have = c->pipe->block;
+	uint32_t want = 0;
 	int64_t due;
 	int r = 0;
 
@@ -322,7 +322,7 @@ int netvst_client_serve(struct netvst_client *c, int64_t now, int64_t *ret_due_n
 	}
 	if (r == 0 && have_run(c, now)) {
 		r = send_blocks(c, now);
-		have = nvpipe_tx_frames(c->pipe);
+		want = c->pipe->block;
 	}
 	if (r == 0) {
 		r = netvst_conn_flush(&c->conn);
@@ -334,7 +334,7 @@ int netvst_client_serve(struct netvst_client *c, int64_t now, int64_t *ret_due_n
 		return r;
 	}
 	netvst_task_watch(&c->task, EPOLLIN | (netvst_conn_unsent(&c->conn) > 0 ? EPOLLOUT : 0U));
-	due = netvst_pace_due(&c->pace, c->pipe, c->pipe->block - MIN(have, c->pipe->block), now);
+	due = netvst_pace_due(&c->pace, c->pipe, want, now);
 	due = MIN(due, now + SLEEP_MAX_NS);
 	r = check_silence(c, now, &due);
 	*ret_due_ns = due;

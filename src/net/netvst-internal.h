@@ -71,18 +71,17 @@ void netvst_task_close(struct netvst_task *task);
 /* --- when will there be something in the pipe? netvst-pace.c --- */
 
 struct netvst_pace {
-	int64_t cycle_ns;   /* of the last cycle that was seen */
-	int64_t settled_ns; /* of the last cycle that has left samples */
-	int64_t grid_ns;    /* when that should have begun: cycles may be late, never early */
+	int64_t cycle_ns; /* of the last cycle that was seen */
+	int64_t grid_ns;  /* when that should have begun: cycles may be late, never early */
 	int64_t period_ns;
 	uint32_t frames;
-	uint64_t tx_head;
 };
 
 /* The audio server calls RT. */
 bool netvst_pace_look(struct netvst_pace *pace, const struct nvpipe *pipe, int64_t now_ns, int64_t away_ns);
-/* When n more frames should have come to tx. 0: when the next cycle should have been there. */
-int64_t netvst_pace_due(struct netvst_pace *pace, const struct nvpipe *pipe, uint32_t n, int64_t now_ns);
+/* When so many frames should stand in tx; now, if they do. 0: when the next cycle should have been there. */
+int64_t netvst_pace_due(
+	const struct netvst_pace *pace, const struct nvpipe *pipe, uint32_t want, int64_t now_ns);
 
 /* --- addresses: netvst-address.c --- */
 

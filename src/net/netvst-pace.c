@@ -44,23 +44,24 @@ static int64_t again_ns(int64_t late_ns)
 	return late_ns < 20 * NSEC_PER_MSEC ? 500 * NSEC_PER_USEC : 5 * NSEC_PER_MSEC;
 }
 
-int64_t netvst_pace_due(struct netvst_pace *pace, const struct nvpipe *pipe, uint32_t n, int64_t now_ns)
+int64_t netvst_pace_due(
+	const struct netvst_pace *pace, const struct nvpipe *pipe, uint32_t want, int64_t now_ns)
 {
-	uint64_t head = atomic_load_explicit(&pipe->tx_head, memory_order_relaxed);
 	int64_t since = now_ns - pace->cycle_ns, due;
-	uint32_t cycles;
+	uint32_t have, cycles;
 
 	if (pace->cycle_ns == 0) {
 		return now_ns + 5 * NSEC_PER_MSEC;
 	}
-	if (head != pace->tx_head) {
-		pace->tx_head = head;
-		pace->settled_ns = pace->cycle_ns;
-	}
-	if (pace->settled_ns != pace->cycle_ns && since < AT_WORK_NS) {
+	if (atomic_load_explicit(&pipe->tx_ns, memory_order_acquire) < pace->cycle_ns && since < AT_WORK_NS) {
 		return now_ns + MAX(AGAIN_MIN_NS, since / 2);
 	}
-	cycles = MAX((n + pace->frames - 1) / pace->frames, 1);
+	/* Not before: what that cycle has left must be among them, or the thread would sleep for one too many. */
+	have = nvpipe_tx_frames(pipe);
+	if (want > 0 && have >= want) {
+		return now_ns;
+	}
+	cycles = want > 0 ? (want - have + pace->frames - 1) / pace->frames : 1;
 	due = pace->grid_ns + cycles * pace->period_ns + LOOK_NS;
 	return due > now_ns ? due : now_ns + again_ns(now_ns - due);
 }

@@ -62,10 +62,10 @@ void netvst_slot_close(struct netvst_slot *slot)
 	slot->status->peer[0] = '\0';
 }
 
-/* For n more in tx; 0: for a cycle. */
-static void wait_for_frames(struct netvst_slot *slot, uint32_t n, int64_t now, int64_t *due)
+/* For so many in tx; 0: for a cycle. */
+static void wait_for_frames(struct netvst_slot *slot, uint32_t want, int64_t now, int64_t *due)
 {
-	int64_t then = netvst_pace_due(&slot->pace, slot->pipe, n, now);
+	int64_t then = netvst_pace_due(&slot->pace, slot->pipe, want, now);
 
 	*due = MIN(*due, then);
 }
@@ -210,7 +210,7 @@ static int reply_from_graph(struct netvst_slot *slot, int64_t now, int64_t *due)
 	if (have < frames) {
 		slot->status->late_replies += !slot->waited && !slot->first;
 		slot->waited = true;
-		wait_for_frames(slot, frames - have, now, due);
+		wait_for_frames(slot, frames, now, due);
 		return 0;
 	}
 	nvpipe_take_tx(slot->pipe, audio, frames);

@@ -71,6 +71,8 @@ bool nvpipe_write_tx_rt(struct nvpipe *pipe, const float *const audio[NVPIPE_CHA
 		}
 	}
 	atomic_store_explicit(&pipe->tx_head, head + n, memory_order_release);
+	atomic_store_explicit(&pipe->tx_ns, atomic_load_explicit(&pipe->cycle_ns, memory_order_relaxed),
+		memory_order_release);
 	return true;
 }
 

@@ -80,6 +80,7 @@ struct nvpipe {
 	_Atomic uint64_t rx_tail; /* server */
 	_Atomic bool overrun;	  /* tx was full: nothing more is written in this run; ask for another */
 	_Atomic int64_t cycle_ns; /* when the last callback began, in a run or not; 0: none */
+	_Atomic int64_t tx_ns;	  /* cycle_ns of the last one that has left samples in tx */
 	_Atomic uint32_t cycle_frames;
 	_Atomic uint32_t rate_hz;
 };

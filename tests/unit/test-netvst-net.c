@@ -95,7 +95,7 @@ static void test_nets(void **state)
 static void cycle(struct netvst_pace *pace, struct nvpipe *pipe, int64_t at_ns)
 {
 	atomic_store(&pipe->cycle_ns, at_ns);
-	atomic_store(&pipe->tx_head, atomic_load(&pipe->tx_head) + PERIOD);
+	atomic_store(&pipe->tx_ns, at_ns);
 	assert_true(netvst_pace_look(pace, pipe, at_ns, AWAY_NS));
 }
 
@@ -115,11 +115,30 @@ static void test_pace(void **state)
 	assert_int_equal(netvst_pace_due(&pace, &pipe, 0, at), at + MS(10) + look);
 	assert_int_equal(netvst_pace_due(&pace, &pipe, PERIOD, at), at + MS(10) + look);
 	assert_int_equal(netvst_pace_due(&pace, &pipe, PERIOD + 1, at), at + MS(20) + look);
+	/* Some of it stands there already. */
+	atomic_store(&pipe.tx_head, PERIOD);
+	assert_int_equal(netvst_pace_due(&pace, &pipe, 2 * PERIOD, at), at + MS(10) + look);
+	assert_int_equal(netvst_pace_due(&pace, &pipe, 2 * PERIOD + 1, at), at + MS(20) + look);
+	assert_int_equal(netvst_pace_due(&pace, &pipe, PERIOD, at), at);
+	atomic_store(&pipe.tx_head, 0);
 	/* One that was late does not shift the next by as much; some pass unseen. */
 	cycle(&pace, &pipe, at + MS(10) + MS(0.8));
 	assert_int_equal(netvst_pace_due(&pace, &pipe, 1, at + MS(11)), at + MS(20) + MS(0.1) + look);
 	cycle(&pace, &pipe, at + MS(50));
 	assert_int_equal(netvst_pace_due(&pace, &pipe, 1, at + MS(50)), at + MS(60) + look);
+	/*
+	 * One has come and gone, and the next one is at work: what stands there is the first one's, and the second may
+	 * bring what is missing.
+	 */
+	at += MS(10);
+	atomic_store(&pipe.tx_head, PERIOD);
+	atomic_store(&pipe.tx_ns, at + MS(40));
+	atomic_store(&pipe.cycle_ns, at + MS(50));
+	assert_true(netvst_pace_look(&pace, &pipe, at + MS(50) + look, AWAY_NS));
+	assert_in_range(netvst_pace_due(&pace, &pipe, 2 * PERIOD, at + MS(50) + look), at + MS(50) + look + 1,
+		at + MS(50) + MS(0.1));
+	atomic_store(&pipe.tx_head, 0);
+	at -= MS(10);
 	/* The callback runs and has left nothing yet. */
 	at += MS(60);
 	atomic_store(&pipe.cycle_ns, at);
