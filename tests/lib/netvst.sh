@@ -17,6 +17,7 @@
 #                                order: equal, at the latency that the status tells? NV_SNR: of a pair, "" (equal) or the least
 #                                signal-to-noise ratio in dB
 #   nv_try TEXT CMD...           one test, that plays; again where the machine was at fault. Stops nothing but before that
+#   NV_ONLY                      of nv_exact and nv_try, only the tests whose text it is in
 #   nv_has_wavpack               is it built in?
 #   NV_CLIENT                    the daemon's name in the graph (ethlink:)
 
@@ -219,10 +220,15 @@ nv_around() {
 	[ "$at" = true ] && [ "$gaps" -le $((2 * NV_FAULTS)) ]
 }
 
+nv_is_wanted() {
+	[[ $1 == *"${NV_ONLY:-}"* ]]
+}
+
 nv_exact() {
 	local name=$1 attempt result
 
 	shift
+	nv_is_wanted "$name" || return
 	for attempt in 1 2 3; do
 		NV_SAID="it did not get as far as playing"
 		NV_FAULTS=0
@@ -248,6 +254,7 @@ nv_try() {
 	local text=$1 attempt
 
 	shift
+	nv_is_wanted "$text" || return
 	for attempt in 1 2 3; do
 		NV_FAULTS=0
 		if "$@"; then

@@ -32,14 +32,19 @@ hostile() {
 	nv_hostile --port "$port" "$@" && printf '# %s\n' "$NV_JSON"
 }
 
-all_kinds() {
-	local kind
+# $1: so many connections were closed by the server, before we did.
+closed() {
+	[ "$(nv_json .closed_by_server)" -eq "$1" ] && return 0
+	printf '# it was to close %s of them\n' "$1"
+	return 1
+}
 
-	for kind in "counts --count 8 --seconds 3" "garbage --count 20 --seconds 3" "slow --seconds 4" "half --seconds 4" "reset --count 50" \
-		"unread --seconds 2" "storm --count 1000" "stay --count 1000 --seconds 7"; do
-		# shellcheck disable=SC2086 # words
-		hostile --dialect "$1" --mode $kind || return 1
-	done
+# Byte by byte and half a block: two seconds for each.
+all_kinds() {
+	hostile --dialect "$1" --mode counts --count 8 --seconds 4 && closed 8 && hostile --dialect "$1" --mode garbage --count 20 --seconds 4 &&
+		closed 20 && hostile --dialect "$1" --mode slow --seconds 4 && closed 1 && hostile --dialect "$1" --mode half --seconds 4 &&
+		closed 1 && hostile --dialect "$1" --mode reset --count 50 && hostile --dialect "$1" --mode unread --seconds 2 &&
+		hostile --dialect "$1" --mode storm --count 1000 && hostile --dialect "$1" --mode stay --count 1000 --seconds 7
 }
 
 # under_fire DIALECT

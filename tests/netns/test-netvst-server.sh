@@ -154,12 +154,13 @@ not_allowed_in_words() {
 # It is behind by two seconds then, and goes on with what it has.
 daw_frozen() {
 	config 2017 pcm
-	start 256 && nv_loop daw-1 && nv_client daw --pattern --seconds 8 && wait_slot 1 playing || return 1
+	start 256 && nv_loop daw-1 && watch_start 8 && nv_client daw --pattern --seconds 8 && wait_slot 1 playing || return 1
 	procs_until 10 "blocks" blocks_of 1 100
 	procs_signal daw STOP
 	procs_until 10 "the slot to run dry" slot_dry
 	procs_signal daw CONT
-	nv_client_end daw 30 && printf '# %s\n' "$(nv_json -c '{gaps, restarts, latency_frames, exact_frames, wrong_frames}' 2> /dev/null)"
+	nv_client_end daw 30 && nv_play_end 20 || return 1
+	printf '# %s\n' "$(nv_json '{gaps, restarts, latency_frames, exact_frames, wrong_frames} | tostring')"
 	[ "$(nv_json .error)" = null ] && [ "$(nv_json '.exact_frames > 0.7 * 8 * 48000 and .wrong_frames < 48000 / 10')" = true ]
 }
 
@@ -206,7 +207,7 @@ nt_stop_all
 nt_check "only who is allowed may come" allowed
 nt_stop_all
 nt_check "everybody's address without allow is an error" not_allowed_in_words
-nt_check "a DAW is frozen and thawed" daw_frozen
+nv_try "a DAW is frozen and thawed" daw_frozen
 nt_stop_all
 nv_try "a DAW is cut off in the middle of a block, and comes back" daw_cut
 nt_stop_all
