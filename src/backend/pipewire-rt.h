@@ -26,7 +26,7 @@
 #include <spa/node/node.h>
 #include <stdatomic.h>
 
-#define PWRT_NODES_MAX 64
+#define PWRT_NODES_MAX 128 /* devices and inserts, and what goes while others come */
 #define PWRT_BUFFERS_MAX 32
 
 struct pwrt_port {

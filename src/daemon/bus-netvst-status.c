@@ -73,6 +73,7 @@ static void total(const struct netvst *nv, struct totals *ret_totals)
 		t->blocks_sent += s->blocks;
 		t->blocks_received += s->blocks;
 		t->midi_received += s->midi_received;
+		t->midi_lost += s->midi_lost;
 		t->audio_bytes += s->audio_bytes;
 	}
 	t->counts.compression_ratio =

@@ -38,10 +38,14 @@ static uint32_t slot_frames(const struct netvst *nv)
 		       : nv->manager->info.rate_hz * SLOT_AUTO_MS / 1000;
 }
 
-/* What the graph is told of a slot: the block that comes at once, what is to wait, and what one cycle takes. */
+/*
+ * What the graph is told of a slot: the block that comes at once, what is to wait, and what one cycle takes. The longest block
+ * counts: that is what the slot allows for, and some DAWs change the length all the time, which would have the whole
+ * graph look at its latencies again and again.
+ */
 static uint32_t slot_latency(const struct netvst *nv, unsigned i)
 {
-	uint32_t block = nv->server_status.slots[i].block_frames;
+	uint32_t block = nv->server_status.slots[i].block_max_frames;
 
 	return block > 0 ? block + nv->policy.frames + nv->manager->info.period_frames : nv->policy.frames;
 }

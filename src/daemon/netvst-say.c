@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* A peer that is turned away and comes again is said so often. */
+#define SAY_AGAIN_NS (60 * NSEC_PER_SEC)
+
 /* --- a client --- */
 
 static const char *kind_of(const struct netvst *nv)
@@ -95,28 +98,44 @@ static void say_slot(struct netvst *nv, unsigned i, const struct netvst_slot_sta
 	}
 }
 
+/* Peers can make this happen as often as they like; the log is to stay readable. Returns how many are to be said, 0: none now. */
+static uint64_t news_of(struct netvst_turned_away *said, uint64_t n)
+{
+	uint64_t more = n - said->n;
+	int64_t now = now_ns();
+
+	if (n < said->n || (said->ns != 0 && more > 0 && now - said->ns < SAY_AGAIN_NS)) {
+		return 0;
+	}
+	if (more > 0) {
+		*said = (struct netvst_turned_away){.n = n, .ns = now};
+	}
+	return more;
+}
+
 static void say_refused(struct netvst *nv, const struct netvst_server_status *now)
 {
-	const struct netvst_server_status *old = &nv->server_status;
+	const char *open = *now->error ? " (" : "", *close = *now->error ? ")" : "";
+	uint64_t refused = news_of(&nv->said_refused, now->refused_address);
+	uint64_t full = news_of(&nv->said_full, now->refused_full);
+	uint64_t closed = news_of(&nv->said_closed, now->bad_peers + now->timeouts);
 
-	if (now->refused_address != old->refused_address) {
+	if (refused > 0) {
 		netvst_log(nv, LOG_WARNING,
 			"refused %llu connection%s of who is not allowed%s%s%s; allow = in the configuration "
 			"says who "
 			"is",
-			(unsigned long long)(now->refused_address - old->refused_address),
-			now->refused_address - old->refused_address == 1 ? "" : "s", *now->error ? " (" : "",
-			now->error, *now->error ? ")" : "");
+			(unsigned long long)refused, refused == 1 ? "" : "s", open, now->error, close);
 	}
-	if (now->refused_full != old->refused_full) {
+	if (full > 0) {
 		netvst_log(nv, LOG_NOTICE, "a DAW was turned away: %s taken; slots = makes more",
 			nv->conf->slots == 1 ? "the only slot is" : "all slots are");
 	}
-	if (now->bad_peers != old->bad_peers || now->timeouts != old->timeouts) {
+	if (closed > 0) {
 		netvst_log(nv, LOG_NOTICE,
-			"closed a connection%s%s; does the other side speak dialect %s, %s?",
-			*now->error ? ": " : "", now->error, netvst_dialect_to_string(nv->conf->dialect),
-			kind_of(nv));
+			"closed %llu connection%s%s%s; does the other side speak dialect %s, %s?",
+			(unsigned long long)closed, closed == 1 ? "" : "s", *now->error ? ": " : "",
+			now->error, netvst_dialect_to_string(nv->conf->dialect), kind_of(nv));
 	}
 }
 

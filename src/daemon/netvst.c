@@ -129,6 +129,7 @@ int netvst_connect(struct netvst *nv)
 	memset(&nv->server_status, 0, sizeof(nv->server_status));
 	nv->said_error[0] = '\0';
 	nv->said_connected = false;
+	nv->said_refused = nv->said_full = nv->said_closed = (struct netvst_turned_away){0};
 	if (r < 0) {
 		return r;
 	}

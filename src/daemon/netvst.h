@@ -86,6 +86,10 @@ struct netvst {
 	struct netvst_server_status server_status;
 	char said_error[NETVST_TEXT_MAX];
 	bool said_connected;
+	struct netvst_turned_away {
+		uint64_t n; /* as of the last time that it was said */
+		int64_t ns; /* when that was; 0: not yet */
+	} said_refused, said_full, said_closed;
 };
 
 #define netvst_log(nv, level, fmt, ...)                                                                      \

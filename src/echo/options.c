@@ -106,7 +106,7 @@ static const char help_head[] =
 	"      --sine=HZ           what is sent: a sine (default 440), at -20 dBFS; or\n"
 	"      --pattern           a counter, from which latency and every fault can be told exactly; or\n"
 	"      --play=FILE.wav     a sound file, one or two channels\n"
-	"      --block=FRAMES      16 to 8191, dialect audiokit up to 2048 (default 512)\n"
+	"      --block=FRAMES      1 to 8191, dialect audiokit up to 2048 (default 512)\n"
 	"      --seconds=S, --blocks=N   how much (default 10 s, or the file; 0: until a signal)\n"
 	"      --ppm=X             the client's clock is so much faster (default 0)\n"
 	"      --fast              as fast as the answers come, not in real time\n"

@@ -47,6 +47,8 @@ struct peer {
 	struct netvst_parser parser;
 	struct netvst_block block;
 	uint8_t bytes[NETVST_BYTES_MAX];
+	size_t in_at, in_n; /* of what was read: not looked at yet */
+	uint8_t in[READ_BYTES];
 };
 
 int peer_new(const struct options *o, unsigned number, int fd, const struct sockaddr_storage *address,
@@ -238,14 +240,19 @@ static int send_due(struct peer *p)
 	return 0;
 }
 
-/* Returns as netvst_parse() does, and -errno. */
-static int take_bytes(struct peer *p, const uint8_t *bytes, size_t n)
+static bool has_room(const struct peer *p)
 {
-	size_t used;
-	int r;
+	return p->n_replies < REPLIES_MAX && !p->cut;
+}
 
-	for (size_t at = 0; at < n && !p->cut; at += used) {
-		r = netvst_parse(&p->parser, bytes + at, n - at, &used, &p->block);
+/* A request of a few bytes may have a long answer: what there is no room for waits as it came. 0 or -errno. */
+static int take_bytes(struct peer *p)
+{
+	while (p->in_at < p->in_n && has_room(p)) {
+		size_t used;
+		int r = netvst_parse(&p->parser, p->in + p->in_at, p->in_n - p->in_at, &used, &p->block);
+
+		p->in_at += used;
 		if (r > 0) {
 			r = answer(p);
 		}
@@ -256,26 +263,29 @@ static int take_bytes(struct peer *p, const uint8_t *bytes, size_t n)
 	return 0;
 }
 
-/* False: said why. */
-static bool receive(struct peer *p)
+/* readable: more may have come. False: said why. */
+static bool receive(struct peer *p, bool readable)
 {
-	static uint8_t bytes[READ_BYTES];
-
-	for (unsigned i = 0; i < READS_A_TURN && p->n_replies < REPLIES_MAX && !p->cut; i++) {
-		ssize_t n = recv(p->fd, bytes, sizeof(bytes), 0);
+	for (unsigned i = 0; i < READS_A_TURN && has_room(p); i++) {
+		ssize_t n;
 		int r;
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			return true;
+		if (p->in_at == p->in_n) {
+			n = readable ? recv(p->fd, p->in, sizeof(p->in), 0) : -1;
+			if (n < 0 && (!readable || errno == EAGAIN || errno == EINTR)) {
+				return true;
+			}
+			if (n <= 0) {
+				return end(p, n < 0 ? strerror(errno)
+					      : netvst_parser_is_inside(&p->parser)
+						      ? "by the peer, in the middle of a block"
+						      : "by the peer");
+			}
+			p->bytes_received += (uint64_t)n;
+			p->in_at = 0;
+			p->in_n = (size_t)n;
 		}
-		if (n <= 0) {
-			return end(p, n < 0 ? strerror(errno)
-				      : netvst_parser_is_inside(&p->parser)
-					      ? "by the peer, in the middle of a block"
-					      : "by the peer");
-		}
-		p->bytes_received += (uint64_t)n;
-		r = take_bytes(p, bytes, (size_t)n);
+		r = take_bytes(p);
 		if (r < 0) {
 			return end(p, r == -EPROTO && p->parser.error ? p->parser.error : strerror(-r));
 		}
@@ -287,13 +297,16 @@ bool peer_turn(struct peer *p, bool readable)
 {
 	int r;
 
-	if (readable && !receive(p)) {
-		return false;
-	}
-	r = send_due(p);
-	if (r < 0) {
-		return end(p, strerror(-r));
-	}
+	do {
+		if (!receive(p, readable)) {
+			return false;
+		}
+		readable = false;
+		r = send_due(p);
+		if (r < 0) {
+			return end(p, strerror(-r));
+		}
+	} while (r == 0 && p->in_at < p->in_n && has_room(p));
 	if (p->cut && !p->first) {
 		/* What is on its way goes out, then the connection ends as if the machine had crashed. */
 		run_reset_on_close(p->fd);

@@ -9,6 +9,8 @@
 #define READS_MAX 4 /* of 64 kB, each time that something has come */
 #define SLEEP_MAX_NS (100 * NSEC_PER_MSEC)
 #define CONTROLLER 0xb0
+#define SUSTAIN 64
+#define CHANNEL_MODE 120 /* from here on it is no controller, but a message to the channel as a whole */
 #define ALL_NOTES_OFF 123
 #define MIDI_CHANNELS 16
 #define DATA_MAX 127.0F
@@ -43,8 +45,11 @@ static struct netvst_sent *sent_at(struct netvst_client *c, uint32_t i)
 
 static void give_up_run(struct netvst_client *c)
 {
-	/* Notes may have lost their ends. */
+	/* Notes may have lost their ends; those that a pedal holds end with it only. */
 	for (uint8_t i = 0; i < MIDI_CHANNELS && c->status.midi_sent > 0; i++) {
+		if (!c->conf.cc_params) {
+			netvst_carry_add(&c->carry, CONTROLLER | i, SUSTAIN, 0);
+		}
 		netvst_carry_add(&c->carry, CONTROLLER | i, ALL_NOTES_OFF, 0);
 	}
 	nvpipe_stop(c->pipe);
@@ -114,7 +119,7 @@ static bool peek_midi(struct netvst_client *c, uint64_t end)
 static bool add_event(
 	const struct netvst_client *c, struct netvst_block *block, const struct netvst_midi *midi)
 {
-	if (c->conf.cc_params && (midi->status & 0xf0) == CONTROLLER) {
+	if (c->conf.cc_params && (midi->status & 0xf0) == CONTROLLER && midi->data1 < CHANNEL_MODE) {
 		if (block->n_params == NETVST_PARAMS_MAX) {
 			return false;
 		}

@@ -13,9 +13,13 @@
 #define LOOK_CYCLES_NS (50 * NSEC_PER_MSEC)
 #define LOOK_NAME_NS (10 * NSEC_PER_MSEC)
 #define CLEAN_NS NSEC_PER_SEC
-/* Of a socket: some blocks each way, in what the kernel needs for them. */
+/*
+ * Of a socket: some blocks each way. The kernel counts some 1300 bytes for each segment besides, and a small block is one of
+ * its own until it is acknowledged: with 64 KiB, blocks of 64 frames would end at round trips of some 100 ms. It is no
+ * backlog: how much may be unanswered is counted in blocks.
+ */
 #define BUFFER_BLOCKS 8
-#define BUFFER_MIN_BYTES 65536
+#define BUFFER_MIN_BYTES 196608
 #define BUFFER_MAX_BYTES 524288
 
 void netvst_client_say(struct netvst_client *c, const char *format, ...)

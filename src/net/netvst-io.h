@@ -109,11 +109,13 @@ struct netvst_server_conf {
 struct netvst_slot_status {
 	bool connected;
 	char peer[NETVST_TEXT_MAX];
-	uint32_t block_frames; /* of the last block */
+	uint32_t block_frames;	   /* of the last block */
+	uint32_t block_max_frames; /* of the longest in this connection */
 	uint64_t connects;
 	uint64_t blocks;
 	uint64_t late_replies; /* that had to wait for the graph */
 	uint64_t midi_received;
+	uint64_t midi_lost; /* more at once than the graph takes */
 	uint64_t bytes_received;
 	uint64_t bytes_sent;
 	uint64_t audio_bytes;

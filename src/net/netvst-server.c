@@ -18,7 +18,7 @@
 #define PAUSE_NS (200 * NSEC_PER_MSEC)
 #define SLEEP_MAX_NS (10 * NSEC_PER_SEC)
 /* For the largest blocks; the window must be known before a peer connects. */
-#define BUFFER_BYTES 131072
+#define BUFFER_BYTES 196608
 
 void netvst_server_say(struct netvst_server *server, const char *format, ...)
 {
@@ -144,19 +144,28 @@ static struct netvst_slot *find_slot(struct netvst_server *server, int64_t now)
 	return quiet;
 }
 
+static void refuse(struct netvst_server *server, int fd, const struct netvst_address *peer, const char *why)
+{
+	char text[NETVST_TEXT_MAX];
+
+	netvst_address_to_string(peer, text);
+	netvst_server_say(server, "%s: %s", text, why);
+	close(fd);
+}
+
 static void admit(struct netvst_server *server, int fd, const struct netvst_address *peer, int64_t now)
 {
 	struct netvst_slot *slot;
 
 	if (!is_allowed(server, peer)) {
 		server->status.refused_address++;
-		close(fd);
+		refuse(server, fd, peer, "its address is not allowed");
 		return;
 	}
 	slot = find_slot(server, now);
 	if (!slot) {
 		server->status.refused_full++;
-		close(fd);
+		refuse(server, fd, peer, "no slot was free");
 		return;
 	}
 	/* Linux hands most of these on from the listener, but does not promise it. */

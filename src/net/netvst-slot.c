@@ -47,6 +47,7 @@ void netvst_slot_open(struct netvst_slot *slot, int fd, const struct netvst_addr
 	slot->task.due_ns = now;
 	slot->status->connected = true;
 	slot->status->block_frames = 0;
+	slot->status->block_max_frames = 0;
 	slot->status->connects++;
 	netvst_address_to_string(peer, slot->status->peer);
 }
@@ -159,7 +160,7 @@ static void put_midi(struct netvst_slot *slot)
 			.data1 = from->data1,
 			.data2 = from->data2};
 
-		(void)spsc_push(&slot->pipe->rx_midi, &midi);
+		slot->status->midi_lost += !spsc_push(&slot->pipe->rx_midi, &midi);
 	}
 }
 
@@ -245,6 +246,7 @@ static int read_block(struct netvst_slot *slot, int64_t now)
 	}
 	slot->status->blocks++;
 	slot->status->block_frames = slot->block.frames;
+	slot->status->block_max_frames = MAX(slot->status->block_max_frames, slot->block.frames);
 	slot->status->midi_received += slot->block.n_midi;
 	if (slot->block.has_audio) {
 		slot->status->audio_bytes += (uint64_t)slot->block.frames * NETVST_CHANNELS * sizeof(float);

@@ -42,7 +42,8 @@ uint32_t nvpipe_begin_rt(struct nvpipe *pipe, const struct audio_cycle *cycle, b
 	atomic_store_explicit(&pipe->cycle_frames, cycle->frames, memory_order_relaxed);
 	atomic_store_explicit(&pipe->rate_hz, cycle->rate_hz, memory_order_relaxed);
 	atomic_store_explicit(&pipe->cycle_ns, cycle->now_ns, memory_order_relaxed);
-	if (want && !atomic_load_explicit(&pipe->overrun, memory_order_relaxed)) {
+	/* Without real time no frames come, so nobody would take the marks out again. */
+	if (want && !cycle->freewheel && !atomic_load_explicit(&pipe->overrun, memory_order_relaxed)) {
 		mark_rt(pipe, cycle);
 	}
 	return want;

@@ -258,19 +258,19 @@ static void test_midi(void **state)
 static void test_params(void **state)
 {
 	struct rig *rig = *state;
-	const struct nvpipe_midi events[] = {{70, 0xb2, 7, 127}, {71, 0x92, 60, 1}};
+	const struct nvpipe_midi events[] = {{70, 0xb2, 7, 127}, {71, 0x92, 60, 1}, {72, 0xb2, 123, 0}};
 
 	rig->conf.dialect = NETVST_AUDIOKIT;
 	rig->conf.cc_params = true;
 	begin(rig, BLOCK, BLOCK);
 	assert_int_equal(netvst_client_set_param(rig->client, 0, 0, 0.5F), -ENOTCONN);
 	rig->peer = rig_accept(rig->listener, NETVST_AUDIOKIT, NETVST_PCM, false);
-	WAIT_FOR((rig_cycle(&rig->graph, events, 2), rig->graph.run != 0));
+	WAIT_FOR((rig_cycle(&rig->graph, events, ARRAY_SIZE(events)), rig->graph.run != 0));
 	assert_true(rig_read(rig->peer, 0, RIG_WAIT_MS));
 	assert_int_equal(netvst_client_set_param(rig->client, 3, 4, 0.25F), 0);
 	assert_int_equal(netvst_client_set_param(rig->client, 3, 5, 0.5F), 0);
 	assert_int_equal(netvst_client_set_param(rig->client, 3, 4, 0.75F), 0);
-	rig_cycle(&rig->graph, events, 2);
+	rig_cycle(&rig->graph, events, ARRAY_SIZE(events));
 	assert_true(rig_read(rig->peer, 0, RIG_WAIT_MS));
 	assert_int_equal(rig->peer->block.n_params, 3);
 	assert_int_equal(rig->peer->block.params[0].effect, 3);
@@ -279,8 +279,10 @@ static void test_params(void **state)
 	assert_int_equal(rig->peer->block.params[2].effect, 2);
 	assert_int_equal(rig->peer->block.params[2].param, 7);
 	assert_true(rig->peer->block.params[2].value == 1.0F);
-	assert_int_equal(rig->peer->block.n_midi, 1);
+	/* All-notes-off is no controller. */
+	assert_int_equal(rig->peer->block.n_midi, 2);
 	assert_int_equal(rig->peer->block.midi[0].status, 0x92);
+	assert_int_equal(rig->peer->block.midi[1].data1, 123);
 	assert_int_equal(status_of(rig).params_sent, 3);
 	for (unsigned i = 0; i < NETVST_WAITING_PARAMS_MAX; i++) {
 		assert_int_equal(netvst_client_set_param(rig->client, 0, (uint16_t)i, 0), 0);

@@ -753,9 +753,14 @@ static void test_server_said(void **state)
 	s.refused_full = 1;
 	say_server(nv, &s, LOG_NOTICE, "daw: a DAW was turned away: all slots are taken");
 	s.bad_peers = 1;
-	say_server(nv, &s, LOG_NOTICE, "daw: closed a connection: Address already in use; does the other");
+	say_server(nv, &s, LOG_NOTICE, "daw: closed 1 connection: Address already in use; does the other");
+	/* The same again is not said at once, but it is not forgotten. */
+	s.refused_address = 5;
 	s.timeouts = 1;
-	say_server(nv, &s, LOG_NOTICE, "daw: closed a connection");
+	say_server(nv, &s, 0, NULL);
+	nv->said_closed.ns -= 61 * NSEC_PER_SEC;
+	s.timeouts = 2;
+	say_server(nv, &s, LOG_NOTICE, "daw: closed 2 connections");
 	world_free(w);
 }
 

@@ -47,6 +47,8 @@ static void test_allow(void **state)
 	assert_true(rig_is_closed(peer, RIG_WAIT_MS));
 	rig_close(peer);
 	assert_int_equal(daw_status(daw).refused_address, 1);
+	assert_non_null(strstr(daw_status(daw).error, "127.0.0.1"));
+	assert_non_null(strstr(daw_status(daw).error, "not allowed"));
 	assert_int_equal(daw_status(daw).slots[0].connects, 0);
 }
 
