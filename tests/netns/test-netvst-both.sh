@@ -59,7 +59,7 @@ through() {
 
 # The lossy codec keeps no counter; its noise is small. A correction moves what comes by some frames.
 lossy() {
-	start "$@" && nv_play --sine --tolerance 0.01 --seconds "$each_s" --send "${NV_CLIENT}reverb/send_" --return "${NV_CLIENT}reverb/return_" || return 1
+	start "$@" && nv_play --music --tolerance 0.02 --seconds "$each_s" --send "${NV_CLIENT}reverb/send_" --return "${NV_CLIENT}reverb/return_" || return 1
 	printf '# %s, corrections %s\n' "$(jq -c '.pairs[0] | {latency_frames, snr_db, largest_error}' <<< "$NV_PLAY")" "$(corrections)"
 	[ "$(jq --argjson n "$(corrections)" '.pairs[0] | .latency_frames >= 0 and .snr_db > (if $n == 0 then 30 else 3 end)' <<< "$NV_PLAY")" = true ]
 }
