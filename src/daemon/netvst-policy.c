@@ -27,7 +27,8 @@ static uint32_t client_frames(const struct netvst *nv)
 	if (nv->policy.trip_ns == 0) {
 		return 0;
 	}
-	frames = insert_latency_auto(block, info->period_frames, info->rate_hz, nv->policy.trip_ns);
+	frames = insert_latency_auto(block, info->period_frames, info->rate_hz, nv->policy.trip_ns) +
+		 nv->policy.raised * info->period_frames;
 	return MAX(MIN(frames, CONF_NETVST_LATENCY_MAX), least);
 }
 
@@ -85,6 +86,11 @@ void netvst_policy_apply(struct netvst *nv)
 	if (!nv->manager->connected || info->period_frames == 0 || nv->phase >= NETVST_DYING) {
 		return;
 	}
+	if (info->period_frames != nv->policy.period_frames || info->rate_hz != nv->policy.rate_hz) {
+		nv->policy.period_frames = info->period_frames;
+		nv->policy.rate_hz = info->rate_hz;
+		nv->policy.changed_ns = now_ns();
+	}
 	frames = nv->conf->role == CONF_ROLE_CLIENT ? client_frames(nv) : slot_frames(nv);
 	if (frames != nv->policy.frames) {
 		nv->policy.frames = frames;
@@ -140,13 +146,13 @@ static void measure(struct netvst *nv, int64_t now)
 
 static void raise_latency(struct netvst *nv)
 {
-	const struct backend_info *info = &nv->manager->info;
 	uint32_t before = nv->policy.frames;
 
 	nv->policy.n_late = 0;
-	nv->policy.trip_ns += (int64_t)info->period_frames * NSEC_PER_SEC / MAX(info->rate_hz, 1);
+	nv->policy.raised++;
 	netvst_policy_apply(nv);
 	if (nv->policy.frames == before) {
+		nv->policy.raised--;
 		return;
 	}
 	netvst_log(nv, LOG_NOTICE,
@@ -197,7 +203,7 @@ void netvst_policy_watch(struct netvst *nv, int64_t now)
 	/* Neither what stood still nor what was lost comes in time with one cycle more, nor does a cycle that was late itself. */
 	bool froze = s->blocks_skipped != p->skipped || s->connects != p->connects ||
 		     nv->manager->info.xruns != p->xruns || s->state != NETVST_CLIENT_CONNECTED ||
-		     now - s->connected_ns < SETTLE_NS;
+		     now - s->connected_ns < SETTLE_NS || now - p->changed_ns < SETTLE_NS;
 	uint64_t times = episodes - p->episodes;
 
 	p->episodes = episodes;

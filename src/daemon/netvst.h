@@ -50,7 +50,11 @@ struct netvst_part {
 /* What makes a client's latency, where that is automatic. */
 struct netvst_policy {
 	uint32_t frames; /* in force; client, 0: not known yet, and silence */
-	int64_t trip_ns; /* that it allows for: measured, and what was added since; 0: not measured */
+	int64_t trip_ns; /* that it allows for; 0: not measured */
+	uint32_t raised; /* periods that were added since */
+	uint32_t period_frames;
+	uint32_t rate_hz;
+	int64_t changed_ns; /* when period or rate became these: audio may have been late because of that */
 	int64_t late_ns[NETVST_LATE_MAX]; /* when audio came too late last */
 	unsigned n_late;
 	int64_t said_late_ns;

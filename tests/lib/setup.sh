@@ -37,6 +37,7 @@ dbus-daemon     command -v dbus-daemon
 systemd         command -v busctl
 '
 SETUP_CHECK_NEEDS='
+pipewire-jack   command -v pw-jack
 pipewire-pulse  command -v pipewire-pulse
 pulseaudio-utils  command -v pactl
 valgrind        command -v valgrind

@@ -606,6 +606,8 @@ static void test_raising(void **state)
 	netvst_policy_watch(nv, now);
 	frames = nv->policy.frames;
 	assert_true(frames > 0);
+	/* The test's time is its own. */
+	nv->policy.changed_ns = 0;
 	/* Three times at once, and the fourth too late for them. */
 	be_late(nv, 3);
 	netvst_policy_watch(nv, now += NSEC_PER_SEC);
@@ -643,6 +645,19 @@ static void test_raising(void **state)
 	be_late(nv, 9);
 	netvst_policy_watch(nv, now += NSEC_PER_SEC);
 	assert_int_equal(nv->policy.frames, frames + 2 * PERIOD);
+	/* Nor what comes of another period; and two periods more are two of whatever length. */
+	nv->policy.changed_ns = now;
+	be_late(nv, 9);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	assert_int_equal(nv->policy.frames, frames + 2 * PERIOD);
+	w->m.info.period_frames = 1024;
+	netvst_format_changed(nv);
+	assert_true(nv->policy.changed_ns > now);
+	assert_int_equal(
+		nv->policy.frames, insert_latency_auto(64, 1024, RATE, 3 * NSEC_PER_MSEC) + 2 * 1024);
+	w->m.info.period_frames = PERIOD;
+	netvst_format_changed(nv);
+	assert_int_equal(nv->policy.frames, frames + 2 * PERIOD);
 	world_free(w);
 }
 
@@ -652,6 +667,7 @@ static void test_fixed(void **state)
 	struct world *w = policy_world("block=64\nlatency=777\n");
 	struct netvst *nv = section(w, 0);
 
+	nv->policy.changed_ns = 0;
 	be_late(nv, 100);
 	netvst_policy_watch(nv, 10 * NSEC_PER_SEC);
 	assert_int_equal(nv->policy.frames, 777);
