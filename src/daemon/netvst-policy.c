@@ -9,6 +9,15 @@
 /* NETVST_LATE_MAX times too late within this, and there is to be more of it. */
 #define LATE_WINDOW_NS (10 * NSEC_PER_SEC)
 #define SAY_LATE_NS (60 * NSEC_PER_SEC)
+/*
+ * Answers come, and nothing of them in time, for so long, and twice as long each time that it was of no use: the way has become
+ * longer, or the plug-in slower.
+ */
+#define ALL_LATE_NS (2 * NSEC_PER_SEC)
+#define ALL_LATE_BLOCKS 8
+#define ALL_LATE_DOUBLINGS 5
+/* Without an answer for so long, the other side stands still. */
+#define STILL_NS NSEC_PER_SEC
 /* So long a graph that has just begun, and the peer, may be busy with other things. */
 #define SETTLE_NS (2 * NSEC_PER_SEC)
 /* What a server lets wait of a DAW's audio by itself. */
@@ -130,11 +139,11 @@ static void measure(struct netvst *nv, int64_t now)
 	const struct netvst_client_status *s = &nv->client_status;
 
 	if (s->state != NETVST_CLIENT_CONNECTED || s->connected_ns == 0 ||
-		now - s->connected_ns < MEASURE_NS || s->round_trips < MEASURE_TRIPS ||
-		!nv->manager->connected || nv->manager->info.freewheel) {
+		now - s->connected_ns < MEASURE_NS || now - nv->policy.measure_ns < MEASURE_NS ||
+		s->round_trips < MEASURE_TRIPS || !nv->manager->connected || nv->manager->info.freewheel) {
 		return;
 	}
-	nv->policy.trip_ns = MAX(s->rtt_p90_ns, 1);
+	nv->policy.trip_ns = MAX(MAX(s->rtt_p90_ns, nv->policy.least_trip_ns), 1);
 	netvst_policy_apply(nv);
 	netvst_log(nv, LOG_INFO,
 		"latency %u frames (%.1f ms): nine of ten round trips take at most %.2f ms; blocks of %u, "
@@ -195,6 +204,54 @@ static void late(struct netvst *nv, uint64_t times, int64_t now)
 	}
 }
 
+/* All that is late is one episode: it would never be heard again, and nobody would be told. */
+static bool is_all_late(struct netvst *nv, int64_t now)
+{
+	const struct netvst_client_status *s = &nv->client_status;
+	uint64_t played = atomic_load(&insert_get_report(nv->parts[0].insert)->frames);
+	struct netvst_policy *p = &nv->policy;
+
+	if (played != p->silent_played) {
+		p->n_measured = 0;
+	}
+	if (s->blocks_received != p->received) {
+		p->received = s->blocks_received;
+		p->received_ns = now;
+	}
+	if (played != p->silent_played || now - p->received_ns > STILL_NS ||
+		s->state != NETVST_CLIENT_CONNECTED || s->connects != p->connects || p->frames == 0 ||
+		nv->phase != NETVST_WORKING || nv->manager->info.freewheel) {
+		p->silent_ns = now;
+		p->silent_played = played;
+		p->silent_received = s->blocks_received;
+		return false;
+	}
+	return now - p->silent_ns >= ALL_LATE_NS << MIN(p->n_measured, (unsigned)ALL_LATE_DOUBLINGS) &&
+	       s->blocks_received - p->silent_received >= ALL_LATE_BLOCKS;
+}
+
+static void measure_again(struct netvst *nv, int64_t now)
+{
+	const struct backend_info *info = &nv->manager->info;
+	struct netvst_policy *p = &nv->policy;
+
+	if (nv->conf->latency_frames != CONF_LATENCY_AUTO) {
+		say_late(nv, now);
+		return;
+	}
+	netvst_log(nv, LOG_NOTICE,
+		"all that comes back is too late for a latency of %u frames (%.1f ms): round trips are "
+		"measured once more",
+		p->frames, frames_ms(nv, p->frames));
+	p->least_trip_ns = p->trip_ns + (int64_t)(p->raised + 1) * info->period_frames * NSEC_PER_SEC /
+						MAX(info->rate_hz, 1);
+	p->trip_ns = 0;
+	p->raised = 0;
+	p->measure_ns = now;
+	p->n_measured++;
+	netvst_policy_apply(nv);
+}
+
 void netvst_policy_watch(struct netvst *nv, int64_t now)
 {
 	const struct netvst_client_status *s = &nv->client_status;
@@ -205,6 +262,7 @@ void netvst_policy_watch(struct netvst *nv, int64_t now)
 		     nv->manager->info.xruns != p->xruns || s->state != NETVST_CLIENT_CONNECTED ||
 		     now - s->connected_ns < SETTLE_NS || now - p->changed_ns < SETTLE_NS;
 	uint64_t times = episodes - p->episodes;
+	bool all_late = is_all_late(nv, now);
 
 	p->episodes = episodes;
 	p->skipped = s->blocks_skipped;
@@ -212,6 +270,8 @@ void netvst_policy_watch(struct netvst *nv, int64_t now)
 	p->xruns = nv->manager->info.xruns;
 	if (nv->conf->latency_frames == CONF_LATENCY_AUTO && p->trip_ns == 0) {
 		measure(nv, now);
+	} else if (all_late) {
+		measure_again(nv, now);
 	} else if (times > 0 && !froze && nv->phase == NETVST_WORKING) {
 		late(nv, times, now);
 	}

@@ -58,6 +58,14 @@ struct netvst_policy {
 	int64_t late_ns[NETVST_LATE_MAX]; /* when audio came too late last */
 	unsigned n_late;
 	int64_t said_late_ns;
+	int64_t measure_ns;	/* since when round trips are measured once more; 0: since it was connected */
+	int64_t least_trip_ns;	/* what comes of that is no less */
+	int64_t silent_ns;	/* since when nothing has been played, though all is connected */
+	uint64_t silent_played; /* frames until then, and blocks that had come back */
+	uint64_t silent_received;
+	uint64_t received; /* blocks that have come back, the last of them then */
+	int64_t received_ns;
+	unsigned n_measured; /* times in a row, once more and in vain */
 	/* as of the last look */
 	uint64_t episodes;
 	uint64_t skipped;

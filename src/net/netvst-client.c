@@ -250,6 +250,11 @@ int netvst_client_new(struct netvst_io *io, const struct netvst_client_conf *con
 void netvst_client_set_latency(struct netvst_client *c, uint32_t latency_frames)
 {
 	netvst_io_lock(c->task.io);
+	/* What is to be found out is how long round trips take now. */
+	if (latency_frames == 0 && c->latency_frames != 0) {
+		hist_clear_rt(&c->rtt);
+		c->status.round_trips = 0;
+	}
 	c->latency_frames = latency_frames;
 	netvst_io_unlock(c->task.io);
 }

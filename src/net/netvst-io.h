@@ -78,7 +78,7 @@ int netvst_client_new(struct netvst_io *io, const struct netvst_client_conf *con
 	struct netvst_client **ret_client);
 /*
  * How old a block may be when its reply is played: the blocks that so many frames hold, and three more, are let go
- * unanswered before others are skipped. 0: not known yet; then it follows from the round trips.
+ * unanswered before others are skipped. 0: not known yet; then it follows from the round trips, which are counted from now on.
  */
 void netvst_client_set_latency(struct netvst_client *client, uint32_t latency_frames);
 /* The connection is closed on return. NULL is allowed. */

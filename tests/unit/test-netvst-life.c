@@ -661,6 +661,50 @@ static void test_raising(void **state)
 	world_free(w);
 }
 
+/* Answers come, but none is played any more. */
+static int64_t stay_silent(struct netvst *nv, int64_t now, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		nv->client_status.blocks_received += 100;
+		netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	}
+	return now;
+}
+
+/* The way has become longer for good: that is one episode without an end, and the latency is found anew. */
+static void test_all_late(void **state)
+{
+	struct world *w = policy_world("block=64\n");
+	struct netvst *nv = section(w, 0);
+	int64_t now = 10 * NSEC_PER_SEC;
+
+	netvst_policy_watch(nv, now);
+	assert_int_equal(nv->policy.frames, insert_latency_auto(64, PERIOD, RATE, 3 * NSEC_PER_MSEC));
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	/* A server that stands still sends nothing: that helps nobody. */
+	netvst_policy_watch(nv, now += 60 * NSEC_PER_SEC);
+	assert_true(nv->policy.frames > 0);
+	be_late(nv, 1);
+	now = stay_silent(nv, now, 1);
+	assert_true(nv->policy.frames > 0);
+	now = stay_silent(nv, now, 1);
+	assert_int_equal(nv->policy.frames, 0);
+	nv->client_status.rtt_p90_ns = 20 * NSEC_PER_MSEC;
+	netvst_policy_watch(nv, now + 499 * NSEC_PER_MSEC);
+	assert_int_equal(nv->policy.frames, 0);
+	netvst_policy_watch(nv, now += 501 * NSEC_PER_MSEC);
+	assert_int_equal(nv->policy.frames, insert_latency_auto(64, PERIOD, RATE, 20 * NSEC_PER_MSEC));
+	/* Each time that it was in vain, it takes longer until it is tried once more; and it is more, each time. */
+	now = stay_silent(nv, now, 3);
+	assert_true(nv->policy.frames > 0);
+	now = stay_silent(nv, now, 1);
+	assert_int_equal(nv->policy.frames, 0);
+	netvst_policy_watch(nv, now += NSEC_PER_SEC);
+	assert_int_equal(
+		nv->policy.frames, insert_latency_auto(64, PERIOD, RATE, 20 * NSEC_PER_MSEC) + PERIOD);
+	world_free(w);
+}
+
 /* A latency that was given stays what it is. */
 static void test_fixed(void **state)
 {
@@ -795,6 +839,7 @@ int main(void)
 		cmocka_unit_test(test_server_gone),
 		cmocka_unit_test(test_measuring),
 		cmocka_unit_test(test_raising),
+		cmocka_unit_test(test_all_late),
 		cmocka_unit_test(test_fixed),
 		cmocka_unit_test(test_client_said),
 		cmocka_unit_test(test_server_said),
