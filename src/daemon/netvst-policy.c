@@ -258,14 +258,16 @@ void netvst_policy_watch(struct netvst *nv, int64_t now)
 	struct netvst_policy *p = &nv->policy;
 	uint64_t episodes = atomic_load(&insert_get_report(nv->parts[0].insert)->late_episodes);
 	/* Neither what stood still nor what was lost comes in time with one cycle more, nor does a cycle that was late itself. */
-	bool froze = s->blocks_skipped != p->skipped || s->connects != p->connects ||
-		     nv->manager->info.xruns != p->xruns || s->state != NETVST_CLIENT_CONNECTED ||
-		     now - s->connected_ns < SETTLE_NS || now - p->changed_ns < SETTLE_NS;
+	bool still = s->blocks_skipped != p->skipped && s->blocks_received == p->received_before;
+	bool froze = still || s->connects != p->connects || nv->manager->info.xruns != p->xruns ||
+		     s->state != NETVST_CLIENT_CONNECTED || now - s->connected_ns < SETTLE_NS ||
+		     now - p->changed_ns < SETTLE_NS;
 	uint64_t times = episodes - p->episodes;
 	bool all_late = is_all_late(nv, now);
 
 	p->episodes = episodes;
 	p->skipped = s->blocks_skipped;
+	p->received_before = s->blocks_received;
 	p->connects = s->connects;
 	p->xruns = nv->manager->info.xruns;
 	if (nv->conf->latency_frames == CONF_LATENCY_AUTO && p->trip_ns == 0) {

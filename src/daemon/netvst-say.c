@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* So many comings and goings are said in this time; more are somebody's mistake. */
+#define SLOTS_SAID_MAX 20
+#define SLOTS_SAID_NS (60 * NSEC_PER_SEC)
 /* A peer that is turned away and comes again is said so often. */
 #define SAY_AGAIN_NS (60 * NSEC_PER_SEC)
 
@@ -84,16 +87,28 @@ static void say_listening(struct netvst *nv, const struct netvst_server_status *
 	}
 }
 
+static enum log_level slot_level(struct netvst *nv)
+{
+	int64_t now = now_ns();
+
+	if (nv->slots_ns == 0 || now - nv->slots_ns > SLOTS_SAID_NS) {
+		nv->slots_ns = now;
+		nv->slots_said = 0;
+	}
+	nv->slots_said++;
+	return nv->slots_said <= SLOTS_SAID_MAX ? LOG_INFO : LOG_DEBUG;
+}
+
 static void say_slot(struct netvst *nv, unsigned i, const struct netvst_slot_status *old,
 	const struct netvst_slot_status *now)
 {
 	bool other = now->connects != old->connects;
 
 	if (old->connected && (!now->connected || other)) {
-		netvst_log(nv, LOG_INFO, "the DAW at %s has left slot %u", old->peer, i + 1);
+		netvst_log(nv, slot_level(nv), "the DAW at %s has left slot %u", old->peer, i + 1);
 	}
 	if (now->connected && (!old->connected || other)) {
-		netvst_log(nv, LOG_INFO, "a DAW at %s has taken slot %u (ports %s/…)", now->peer, i + 1,
+		netvst_log(nv, slot_level(nv), "a DAW at %s has taken slot %u (ports %s/…)", now->peer, i + 1,
 			nv->parts[i].name);
 	}
 }

@@ -67,6 +67,7 @@ struct netvst_policy {
 	int64_t received_ns;
 	unsigned n_measured; /* times in a row, once more and in vain */
 	/* as of the last look */
+	uint64_t received_before;
 	uint64_t episodes;
 	uint64_t skipped;
 	uint64_t connects;
@@ -102,6 +103,8 @@ struct netvst {
 		uint64_t n; /* as of the last time that it was said */
 		int64_t ns; /* when that was; 0: not yet */
 	} said_refused, said_full, said_closed;
+	int64_t slots_ns; /* since when comings and goings are counted, and how many there have been */
+	unsigned slots_said;
 };
 
 #define netvst_log(nv, level, fmt, ...)                                                                      \

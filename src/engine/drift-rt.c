@@ -13,6 +13,8 @@
 /* How fast jitter is believed to have become more, and less, in frames a window: one stall is no jitter. */
 #define DEPTH_UP_FRAMES 8.0
 #define DEPTH_DOWN_FRAMES 2.0
+/* Who is later than 50 ms all the time has to live with silence now and then: no latency is to grow without bound. */
+#define DEPTH_MAX_PER_SEC 20
 
 void drift_init_rt(struct drift *drift)
 {
@@ -66,8 +68,9 @@ bool drift_has_arrivals_rt(const struct drift *drift)
 }
 
 /* What jitter and bursts take of the slack: at first the least that was seen in a window, as a stall is neither. */
-static void follow_depth_rt(struct drift *drift, double depth)
+static void follow_depth_rt(struct drift *drift, double depth, uint32_t rate_hz)
 {
+	depth = MIN(depth, (double)rate_hz / DEPTH_MAX_PER_SEC);
 	if (drift->seen == 1) {
 		drift->depth = depth;
 	} else if (drift->seen <= WINDOWS_LEARN) {
@@ -116,7 +119,7 @@ bool drift_cycle_rt(struct drift *drift, double line, uint32_t frames, uint32_t 
 	drift->frames = 0;
 	if (drift->arrival < NEVER && drift->early > -NEVER && drift->cycle > -NEVER) {
 		follow_rt(drift, drift->early - drift->cycle, rate_hz);
-		follow_depth_rt(drift, drift->early - drift->arrival);
+		follow_depth_rt(drift, drift->early - drift->arrival, rate_hz);
 		aim_rt(drift, margin);
 	}
 	drift_age_rt(drift);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define STACK_BYTES (256 * 1024)
+#define STACK_BYTES (1024 * 1024) /* modules that look names up may want as much */
 
 /* Two hold it: who asks, and the thread that finds out. The last one frees it. */
 struct netvst_lookup {

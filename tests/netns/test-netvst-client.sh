@@ -195,6 +195,21 @@ fault_case() {
 	nt_stop_all
 }
 
+# Every answer is late from now on, which is one episode without an end: the latency is found anew, and all is heard again.
+slower() {
+	local before
+
+	start_one 64 || return 1
+	before=$(nv_value reverb .latency_frames)
+	procs_stop plugin KILL 2> /dev/null
+	nv_server plugin --port 27016 --slow-ms 20 &&
+		procs_until 20 "a latency that is enough" nv_is reverb ".state == \"online\" and .latency_frames > $before" || return 1
+	nv_pairs
+	nv_play --pattern --seconds 2 "${NV_PAIRS[@]}"
+	printf '# %s\n' "$(jq -c '.pairs[0]' <<< "$NV_PLAY" | cut -c 1-200)"
+	[ "$(jq '.pairs[0].latency_frames' <<< "$NV_PLAY")" = "$(nv_value reverb .latency_frames)" ]
+}
+
 nt_begin
 nv_begin
 if nv_has_wavpack; then
@@ -223,4 +238,6 @@ nt_stop_all
 fault_case "the server is killed and started again" killed
 fault_case "the server is frozen and thawed" frozen
 fault_case "the connection is cut in the middle of a block" cut_off --break-after 3000
+nv_try "the plug-in becomes slower than the latency allows" slower
+nt_stop_all
 nt_end
