@@ -27,7 +27,9 @@ static uint32_t client_frames(const struct netvst *nv)
 {
 	const struct backend_info *info = &nv->manager->info;
 	uint32_t block = nv->conf->block_frames;
-	uint32_t least = insert_latency_frames(block, info->period_frames, 1);
+	uint32_t phase =
+		insert_latency_phase(block, info->period_frames, info->varying ? nv->policy.grid_frames : 0);
+	uint32_t least = insert_latency_frames(block, info->period_frames, 1) + phase;
 	uint32_t frames;
 
 	if (nv->conf->latency_frames != CONF_LATENCY_AUTO) {
@@ -36,7 +38,7 @@ static uint32_t client_frames(const struct netvst *nv)
 	if (nv->policy.trip_ns == 0) {
 		return 0;
 	}
-	frames = insert_latency_auto(block, info->period_frames, info->rate_hz, nv->policy.trip_ns) +
+	frames = insert_latency_auto(block, info->period_frames, info->rate_hz, nv->policy.trip_ns) + phase +
 		 nv->policy.raised * info->period_frames;
 	return MAX(MIN(frames, CONF_NETVST_LATENCY_MAX), least);
 }
@@ -252,6 +254,18 @@ static void measure_again(struct netvst *nv, int64_t now)
 	netvst_policy_apply(nv);
 }
 
+/* Where periods vary, blocks come to end anywhere between cycles. */
+static void look_at_grid(struct netvst *nv)
+{
+	uint32_t grid = atomic_load(&insert_get_report(nv->parts[0].insert)->grid_frames);
+
+	if (grid != nv->policy.grid_frames) {
+		nv->policy.grid_frames = grid;
+		nv->policy.changed_ns = now_ns();
+		netvst_policy_apply(nv);
+	}
+}
+
 void netvst_policy_watch(struct netvst *nv, int64_t now)
 {
 	const struct netvst_client_status *s = &nv->client_status;
@@ -265,6 +279,7 @@ void netvst_policy_watch(struct netvst *nv, int64_t now)
 	uint64_t times = episodes - p->episodes;
 	bool all_late = is_all_late(nv, now);
 
+	look_at_grid(nv);
 	p->episodes = episodes;
 	p->skipped = s->blocks_skipped;
 	p->received_before = s->blocks_received;

@@ -54,7 +54,8 @@ struct netvst_policy {
 	uint32_t raised; /* periods that were added since */
 	uint32_t period_frames;
 	uint32_t rate_hz;
-	int64_t changed_ns; /* when period or rate became these: audio may have been late because of that */
+	uint32_t grid_frames; /* as in insert_report */
+	int64_t changed_ns;   /* when period or rate became these: audio may have been late because of that */
 	int64_t late_ns[NETVST_LATE_MAX]; /* when audio came too late last */
 	unsigned n_late;
 	int64_t said_late_ns;

@@ -138,6 +138,39 @@ static void update_latency_rt(struct insert *insert)
 	}
 }
 
+static uint32_t common_divisor_rt(uint32_t a, uint32_t b)
+{
+	while (b > 0) {
+		uint32_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/*
+ * The least latency follows from where blocks end between cycles. A period that is another for good begins another run, with
+ * blocks that begin where its cycles do; where periods vary by themselves that would be too often, and who chooses the
+ * latency has to know of the grid that is left.
+ */
+static void look_at_period_rt(struct insert *insert, const struct audio_cycle *cycle)
+{
+	struct insert_client *client = &insert->client;
+	uint32_t grid = common_divisor_rt(cycle->frames, client->grid);
+
+	if (grid == client->grid && (cycle->varying || cycle->frames == client->grid)) {
+		return;
+	}
+	if (client->grid != 0 && !cycle->varying) {
+		client->given_up = true;
+		nvpipe_give_up_rt(insert->pipe);
+		return;
+	}
+	client->grid = grid;
+	atomic_store_explicit(&insert->report.grid_frames, grid, memory_order_relaxed);
+}
+
 void client_process_rt(struct insert *insert, const struct audio_cycle *cycle, struct audio_insert *io)
 {
 	struct insert_client *client = &insert->client;
@@ -153,6 +186,9 @@ void client_process_rt(struct insert *insert, const struct audio_cycle *cycle, s
 		/* What was on its way is of another time when real time goes on. */
 		client->frozen = true;
 		client->from = client->frame;
+	}
+	if (run && !client->given_up) {
+		look_at_period_rt(insert, cycle);
 	}
 	sends = run && !client->given_up && !cycle->freewheel;
 	if (sends) {

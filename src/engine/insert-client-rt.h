@@ -19,7 +19,8 @@ struct insert_client {
 	uint64_t from;	  /* frames before this one are not played */
 	uint64_t counted; /* number of the last block that was counted as late + 1 */
 	uint32_t latency_frames;
-	bool given_up; /* the run: tx was full */
+	uint32_t grid; /* all cycles of the run begin at multiples of it; 0: there was none yet */
+	bool given_up; /* the run: tx was full, or periods are others */
 	bool late;     /* an episode of late blocks is on */
 	bool frozen;   /* freewheeling: no time passes for the peer */
 };

@@ -123,3 +123,10 @@ uint32_t insert_latency_auto(
 
 	return insert_latency_frames(block_frames, period_frames, (unsigned)cycles);
 }
+
+uint32_t insert_latency_phase(uint32_t block_frames, uint32_t period_frames, uint32_t grid_frames)
+{
+	uint32_t divisor = common_divisor(block_frames, period_frames);
+
+	return divisor - common_divisor(divisor, grid_frames);
+}

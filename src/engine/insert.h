@@ -37,8 +37,9 @@ struct insert_report {
 	_Atomic uint64_t resyncs;	 /* slot: faded out and begun anew */
 	_Atomic uint32_t fill_frames;	 /* slot: least that stood in the buffer in the last second */
 	_Atomic uint32_t latency_frames; /* that it works with; 0: silence */
-	_Atomic uint32_t playing;	 /* audio of the peer is being played */
-	struct hist took;		 /* time in insert_process_rt() */
+	_Atomic uint32_t grid_frames; /* client: cycles of this run begin at multiples of it; 0: not known */
+	_Atomic uint32_t playing;     /* audio of the peer is being played */
+	struct hist took;	      /* time in insert_process_rt() */
 };
 
 /* 0 or -ENOMEM. */
@@ -77,5 +78,11 @@ unsigned insert_latency_cycles(uint32_t block_frames, uint32_t period_frames, ui
  */
 uint32_t insert_latency_auto(
 	uint32_t block_frames, uint32_t period_frames, uint32_t rate_hz, int64_t rtt_p90_ns);
+
+/*
+ * How much more it takes where periods were others before, so that cycles of this one begin at multiples of grid_frames only,
+ * seen from the blocks (insert_report); grid_frames 0: not known, and nothing more.
+ */
+uint32_t insert_latency_phase(uint32_t block_frames, uint32_t period_frames, uint32_t grid_frames);
 
 #endif

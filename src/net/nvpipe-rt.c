@@ -77,6 +77,11 @@ bool nvpipe_write_tx_rt(struct nvpipe *pipe, const float *const audio[NVPIPE_CHA
 	return true;
 }
 
+void nvpipe_give_up_rt(struct nvpipe *pipe)
+{
+	atomic_store_explicit(&pipe->overrun, true, memory_order_relaxed);
+}
+
 bool nvpipe_block_ready_rt(const struct nvpipe *pipe, uint64_t number)
 {
 	return atomic_load_explicit(&pipe->tags[number % pipe->n_blocks], memory_order_acquire) == number + 1;

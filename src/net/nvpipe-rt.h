@@ -78,7 +78,8 @@ struct nvpipe {
 	uint32_t last;				/* run that was on last: it is not begun again */
 	_Atomic uint64_t tx_head;
 	_Atomic uint64_t rx_tail; /* server */
-	_Atomic bool overrun;	  /* tx was full: nothing more is written in this run; ask for another */
+	_Atomic bool
+		overrun; /* tx was full, or RT has given up: nothing more is written in this run; ask for another */
 	_Atomic int64_t cycle_ns; /* when the last callback began, in a run or not; 0: none */
 	_Atomic int64_t tx_ns;	  /* cycle_ns of the last one that has left samples in tx */
 	_Atomic uint32_t cycle_frames;
@@ -124,6 +125,8 @@ bool nvpipe_put_rx_at(
 uint32_t nvpipe_begin_rt(struct nvpipe *pipe, const struct audio_cycle *cycle, bool *ret_new);
 /* Appends n frames to tx (NULL: silence). False: no room; nothing is written any more in this run. */
 bool nvpipe_write_tx_rt(struct nvpipe *pipe, const float *const audio[NVPIPE_CHANNELS], uint32_t n);
+/* Nothing is written any more in this run; the net thread is to begin another. */
+void nvpipe_give_up_rt(struct nvpipe *pipe);
 /* Client: this block has come back. */
 bool nvpipe_block_ready_rt(const struct nvpipe *pipe, uint64_t number);
 /* Client: n of its frames from offset on; it must be ready, and offset + n at most a block. */

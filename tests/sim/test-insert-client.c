@@ -386,6 +386,51 @@ static void test_varying(void **state)
 	world_free(w);
 }
 
+/* Blocks that began between short periods may end anywhere between long ones: so much more latency there is to be. */
+static void test_phase(void **state)
+{
+	struct world *w = world_new(64, 512, 1);
+	const struct insert_report *r = report_of(w);
+
+	(void)state;
+	w->varying = true;
+	w->latency = insert_latency_frames(512, 1024, 1) + insert_latency_phase(512, 1024, 64);
+	assert_int_equal(w->latency, 1024 + 512 - 64);
+
+	insert_set_latency(w->insert, w->latency);
+	cycles(w, 1001);
+	assert_int_equal(r->grid_frames, 64);
+	w->period = 1024;
+	cycles(w, 50);
+	w->exact_frames = 0;
+	cycles(w, 50);
+	assert_int_equal(w->exact_frames, 50 * 1024);
+	assert_int_equal(r->late_blocks, 0);
+	assert_int_equal(r->grid_frames, 64);
+	w->period = 100;
+	cycle(w);
+	assert_int_equal(r->grid_frames, 4);
+	assert_true(nvpipe_is_running(w->pipe));
+	world_free(w);
+}
+
+/* Another period for good: another run, in which blocks begin with it. */
+static void test_other_period(void **state)
+{
+	struct world *w = world_new(64, 512, 1);
+	const struct insert_report *r = report_of(w);
+
+	(void)state;
+	cycles(w, 1001);
+	assert_true(nvpipe_is_running(w->pipe));
+	w->period = 128;
+	cycle(w);
+	assert_false(nvpipe_is_running(w->pipe));
+	assert_int_equal(r->overruns, 0);
+	assert_int_equal(r->late_blocks, 0);
+	world_free(w);
+}
+
 static void test_freewheel(void **state)
 {
 	struct world *w = world_new(64, 64, 2);
@@ -487,6 +532,8 @@ int main(void)
 		cmocka_unit_test(test_late_block_is_used),
 		cmocka_unit_test(test_measuring),
 		cmocka_unit_test(test_varying),
+		cmocka_unit_test(test_phase),
+		cmocka_unit_test(test_other_period),
 		cmocka_unit_test(test_freewheel),
 		cmocka_unit_test(test_overrun),
 		cmocka_unit_test(test_runs),
