@@ -228,6 +228,13 @@ static void check_names(struct conf_parser *p, const struct conf_netvst *nv)
 	}
 }
 
+static bool is_all_addresses(const struct in6_addr *address)
+{
+	static const struct in6_addr all_ipv4 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+
+	return IN6_IS_ADDR_UNSPECIFIED(address) || IN6_ARE_ADDR_EQUAL(address, &all_ipv4);
+}
+
 static void check_same_port(struct conf_parser *p, const struct conf_netvst *nv)
 {
 	struct in6_addr address, other_address;
@@ -239,7 +246,8 @@ static void check_same_port(struct conf_parser *p, const struct conf_netvst *nv)
 	for (const struct conf_netvst *other = p->conf->netvsts; other < nv; other++) {
 		if (other->role == CONF_ROLE_SERVER && other->port == nv->port &&
 			parse_address(other->host, &other_address) &&
-			memcmp(&address, &other_address, sizeof(address)) == 0) {
+			(is_all_addresses(&address) || is_all_addresses(&other_address) ||
+				IN6_ARE_ADDR_EQUAL(&address, &other_address))) {
 			conf_complain_at(p,
 				is_given(nv, CONF_NETVST_PORT) ? &nv->where_key[CONF_NETVST_PORT]
 							       : &nv->where,

@@ -378,11 +378,6 @@ static int prepare(struct client *c)
 		log_error("not enough memory");
 		return 1;
 	}
-	if (o->codec != NETVST_PCM && !c->wavpack) {
-		log_error("--codec=%s: this program was built without WavPack",
-			netvst_codec_to_string(o->codec));
-		return 2;
-	}
 	c->blocks = o->blocks ? o->blocks : UINT64_MAX;
 	if (!o->blocks && o->material == ECHO_FILE) {
 		c->blocks = (c->material.wav.frames + o->block_frames - 1) / o->block_frames;

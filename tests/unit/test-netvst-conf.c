@@ -227,6 +227,9 @@ static void test_ports(void **state)
 	load_bad(SERVER "[netvst b]\nrole=server\nport=27016\n",
 		"t:5: port: 127.0.0.1 port 27016 is that of [netvst a] in t:1, too");
 	load_bad(SERVER "[netvst b]\nrole=server\n", "t:3: port: 127.0.0.1 port 27016 is that of [netvst a]");
+	/* All addresses are also this one. */
+	load_bad(SERVER "[netvst b]\nrole=server\nhost=0.0.0.0\nallow=10.0.0.0/8\n",
+		"t:3: port: 0.0.0.0 port 27016 is that of [netvst a]");
 	conf_unref(load_ok(SERVER "[netvst b]\nrole=server\nhost=127.0.0.2\n"));
 	conf_unref(load_ok(SERVER "[netvst b]\nrole=client\nhost=127.0.0.1\n"));
 }
