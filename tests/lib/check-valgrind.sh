@@ -1,6 +1,6 @@
 #!/bin/bash
 # Unit tests under valgrind, which sees what the sanitizers do not: use of memory that was never set. Those that take
-# longer than two seconds by themselves are left out. Run in the build folder; as many at once as there are processors.
+# longer than a second by themselves are left out. Run in the build folder; as many at once as there are processors.
 # Usage: check-valgrind.sh TEST-PROGRAM...
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -8,7 +8,7 @@ trap 'rm -f "$log"' EXIT
 check_one() {
 	local t=$1 out
 
-	if [ ! -x "$t" ] || ! timeout 2 "./$t" > /dev/null 2>&1; then
+	if [ ! -x "$t" ] || ! timeout 1 "./$t" > /dev/null 2>&1; then
 		return 0
 	fi
 	out=$(timeout 120 valgrind -q --error-exitcode=99 --leak-check=full "./$t" 2>&1)
