@@ -59,7 +59,7 @@ END
 }
 
 set_up() {
-	ct_rootfs jackd2 pipewire wireplumber jq procps libinih1 libsndfile1 libncursesw6 && install_it && add_user && configure 0 &&
+	ct_rootfs jackd2 pipewire wireplumber jq procps libinih1 libsndfile1 libncursesw6 libwavpack1 && install_it && add_user && configure 0 &&
 		systemctl --root="$CT_ROOT" enable --quiet "$unit"
 }
 
@@ -112,6 +112,27 @@ starts_before_jack() {
 
 joins_jack() {
 	ct systemctl start jackd && procs_until 15 "the daemon to join" joined && feed_start jack-feed && nt_wait_state stage online && plays
+}
+
+# The unit shuts out much of the system, but not what NetVST needs: here as server and client of itself.
+netvst() {
+	local result
+
+	before && cp "$CT_ROOT$conf" "$PROCS_DIR/before.conf" || return 1
+	printf '%s\n' "[netvst daw]" "role = server" "slots = 1" "[netvst fx]" "role = client" "host = 127.0.0.1" "block = 256" \
+		>> "$CT_ROOT$conf"
+	ct systemctl reload "$unit" && procs_until 20 "the insert to be online" insert_is_online
+	result=$?
+	cp "$PROCS_DIR/before.conf" "$CT_ROOT$conf" && ct systemctl reload "$unit" && procs_until 5 "the insert to go" no_insert &&
+		[ "$result" -eq 0 ] && undisturbed
+}
+
+insert_is_online() {
+	[ "$(nt_status '[.netvst[].state] | join(" ")')" = "listening online" ]
+}
+
+no_insert() {
+	[ "$(nt_status '.netvst | length')" = 0 ]
 }
 
 joined() {
@@ -427,6 +448,7 @@ nt_check "ethlinkctl finds it, for root and for the user" ctl_finds_it
 nt_check "systemctl status says what plays" status_line
 nt_check "systemctl reload with another gain: applied, not a frame lost" lossless good_reload
 nt_check "systemctl reload with a wrong file: fails, nothing changes" lossless bad_reload
+nt_check "inserts and servers come by a reload, play, and go; the box loses not a frame" lossless netvst
 nt_check "on the system bus everybody may look, and group audio control" system_bus
 nt_check "what was set at run time survives a restart of the service" settings_survive
 nt_check "kill -9: systemd starts it again, it plays" killed
