@@ -35,6 +35,12 @@ connections() {
 	jack_lsp -s "$NT_SERVER" -c 2> /dev/null | awk '/^[^ \t]/ { port = $0; next } port ~ /^ethlink:/ { print port, $1 }' | sort
 }
 
+# After a client has hung, jackd 1.9.21 may answer no tool for minutes, until there is an xrun; and what plays shows that
+# it is connected.
+asks() {
+	[ "$1" != other_client_hangs ] && [ "$1" != feed_hangs ]
+}
+
 connected_as_before() {
 	[ "$(connections)" = "$before" ]
 }
@@ -254,13 +260,13 @@ attempt() {
 	said=
 	unset probes_before
 	watch_steady emu 50 && watch_steady emu1 50 || { said="not healthy before"; return 2; }
-	before=$(connections)
+	asks "$1" && before=$(connections)
 	watch_faults
 	watch_mark emu1
 	"$1" || { said="the cause did not work"; return 2; }
 	[ "$2" = kept ] || watch_faults
 	watch_back emu stage 15 || { said="no exact audio within 15 s (online after ${WATCH_ONLINE:-?}), "; return 2; }
-	connected_as_before || { said="connections differ, "; return 2; }
+	! asks "$1" || connected_as_before || { said="connections differ, "; return 2; }
 	[ "$WATCH_AUDIO" -le "$limit" ] || said="audio after $(watch_seconds "$WATCH_AUDIO") s, "
 	if [ "$2" = kept ]; then
 		watch_kept emu1 || said="${said}the second box lost something, "
