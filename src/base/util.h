@@ -21,6 +21,18 @@
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define CLAMP(x, lo, hi) (MIN(MAX(x, lo), hi))
 
+/* The greatest common divisor; of a number and 0, that number. */
+static inline uint32_t common_divisor(uint32_t a, uint32_t b)
+{
+	while (b > 0) {
+		uint32_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
 static inline void swap_text(char **a, char **b)
 {
 	char *c = *a;

@@ -153,17 +153,6 @@ void doctor_check_netvst_connection(const struct doctor_facts *facts, struct doc
 
 /* --- does the round trip fit into the latency? */
 
-static uint64_t common_divisor(uint64_t a, uint64_t b)
-{
-	while (b > 0) {
-		uint64_t c = a % b;
-
-		a = b;
-		b = c;
-	}
-	return a;
-}
-
 static const char *cable_hint(const struct doctor_netvst *n)
 {
 	return n->wireless ? " Above all use a cable: this connection is wireless, where packets wait for "
@@ -187,7 +176,7 @@ static void examine_round_trip(
 		return;
 	}
 	/* So many frames a block waits at most, in whole cycles, until it is complete; the rest is for its way. */
-	gathering = n->block_frames - common_divisor(n->block_frames, period);
+	gathering = n->block_frames - common_divisor((uint32_t)n->block_frames, (uint32_t)period);
 	cycles = n->latency_frames > gathering ? (n->latency_frames - gathering) / period : 0;
 	time_us = frames_us(facts, cycles * period);
 	left_us = time_us - n->rtt_p99_us;
@@ -217,7 +206,7 @@ void doctor_check_netvst_round_trip(const struct doctor_facts *facts, struct doc
 static uint64_t latency_enough(const struct doctor_facts *facts, const struct doctor_netvst *n)
 {
 	uint64_t period = MAX(facts->daemon.period, 64);
-	uint64_t gathering = n->block_frames - common_divisor(n->block_frames, period);
+	uint64_t gathering = n->block_frames - common_divisor((uint32_t)n->block_frames, (uint32_t)period);
 	double period_us = frames_us(facts, period);
 	double cycles = isnan(n->rtt_p99_us) || period_us <= 0 ? 0 : ceil(n->rtt_p99_us / period_us);
 

@@ -106,6 +106,10 @@ void bus_subscribers_changed(struct bus *bus);
 struct bus_device *bus_device_of(struct bus *bus, const struct device *d);
 /* The object's path, for the caller to free; NULL: out of memory. */
 char *bus_device_path(const struct device *d);
+/* Object number i's path, for free(); NULL without memory. */
+typedef char *(*bus_path_fn)(const struct bus *bus, unsigned i);
+/* The paths of n objects, as sd-bus wants them of who enumerates. 0 or -ENOMEM. */
+int bus_make_nodes(const struct bus *bus, unsigned n, bus_path_fn path, char ***ret_nodes);
 /* Takes the engine's peaks over into the meters. */
 void bus_device_listen(struct bus_device *bd, int64_t now);
 

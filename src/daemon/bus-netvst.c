@@ -49,26 +49,16 @@ static int on_find(sd_bus *sd, const char *path, const char *interface, void *da
 	return r;
 }
 
+static char *node_path(const struct bus *bus, unsigned i)
+{
+	return path_of(bus->netvsts[i]->netvst);
+}
+
 static int on_enumerate(sd_bus *sd, const char *prefix, void *data, char ***ret_nodes, sd_bus_error *error)
 {
 	const struct bus *bus = data;
-	char **nodes = calloc(bus->n_netvsts + 1, sizeof(nodes[0]));
 
-	if (!nodes) {
-		return -ENOMEM;
-	}
-	for (unsigned i = 0; i < bus->n_netvsts; i++) {
-		nodes[i] = path_of(bus->netvsts[i]->netvst);
-		if (!nodes[i]) {
-			while (i > 0) {
-				free(nodes[--i]);
-			}
-			free(nodes);
-			return -ENOMEM;
-		}
-	}
-	*ret_nodes = nodes;
-	return 0;
+	return bus_make_nodes(bus, bus->n_netvsts, node_path, ret_nodes);
 }
 
 int bus_netvst_add(struct bus *bus, struct netvst *nv)

@@ -56,16 +56,15 @@ static int on_find(sd_bus *sd, const char *path, const char *interface, void *da
 	return bd != NULL;
 }
 
-static int on_enumerate(sd_bus *sd, const char *prefix, void *data, char ***ret_nodes, sd_bus_error *error)
+int bus_make_nodes(const struct bus *bus, unsigned n, bus_path_fn path, char ***ret_nodes)
 {
-	const struct bus *bus = data;
-	char **nodes = calloc(bus->n_devices + 1, sizeof(nodes[0]));
+	char **nodes = calloc(n + 1, sizeof(nodes[0]));
 
 	if (!nodes) {
 		return -ENOMEM;
 	}
-	for (unsigned i = 0; i < bus->n_devices; i++) {
-		nodes[i] = bus_device_path(bus->devices[i]->device);
+	for (unsigned i = 0; i < n; i++) {
+		nodes[i] = path(bus, i);
 		if (!nodes[i]) {
 			while (i > 0) {
 				free(nodes[--i]);
@@ -76,6 +75,18 @@ static int on_enumerate(sd_bus *sd, const char *prefix, void *data, char ***ret_
 	}
 	*ret_nodes = nodes;
 	return 0;
+}
+
+static char *device_path(const struct bus *bus, unsigned i)
+{
+	return bus_device_path(bus->devices[i]->device);
+}
+
+static int on_enumerate(sd_bus *sd, const char *prefix, void *data, char ***ret_nodes, sd_bus_error *error)
+{
+	const struct bus *bus = data;
+
+	return bus_make_nodes(bus, bus->n_devices, device_path, ret_nodes);
 }
 
 int bus_serve(struct bus *bus, sd_bus *sd)

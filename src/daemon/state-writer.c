@@ -1,9 +1,9 @@
 #include "daemon/state-writer.h"
 
+#include "base/thread.h"
 #include "daemon/state-file.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -37,22 +37,12 @@ static void *writer_main(void *data)
 	return NULL;
 }
 
-/* Signals are the control thread's; with memory locked, a stack of the usual size would be megabytes. */
 static int writer_start(struct state_writer *w)
 {
-	pthread_attr_t attr;
-	sigset_t all, old;
-	int r;
+	int r = thread_start(&w->thread, STACK_BYTES, writer_main, w);
 
-	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&w->thread, &attr, writer_main, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
 	w->started = r == 0;
-	return -r;
+	return r;
 }
 
 int state_writer_init(struct state_writer *w)

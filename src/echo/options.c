@@ -1,6 +1,7 @@
 #include "echo/options.h"
 
 #include "base/log.h"
+#include "base/option.h"
 #include "base/util.h"
 
 #include <errno.h>
@@ -137,30 +138,6 @@ static const char help_tail[] =
 	"was wrong.\n"
 	"See netvst-echo(1).\n";
 
-static int bad_value(const char *option, const char *value, const char *allowed)
-{
-	log_error("--%s=%s: %s", option, value, allowed);
-	return -EINVAL;
-}
-
-static bool parse_double(const char *s, double lo, double hi, double *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtod(s, &end);
-	return errno == 0 && end != s && *end == '\0' && *ret >= lo && *ret <= hi;
-}
-
-static bool parse_whole(const char *s, uint64_t lo, uint64_t hi, uint64_t *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtoull(s, &end, 10);
-	return errno == 0 && *s >= '0' && *s <= '9' && *end == '\0' && *ret >= lo && *ret <= hi;
-}
-
 static int parse_mode(struct options *o, const char *value)
 {
 	uint64_t frames;
@@ -169,13 +146,13 @@ static int parse_mode(struct options *o, const char *value)
 		o->mode = ECHO_PLAIN;
 	} else if (strcmp(value, "synth") == 0) {
 		o->mode = ECHO_SYNTH;
-	} else if (strncmp(value, "gain=", 5) == 0 && parse_double(value + 5, -200, 40, &o->gain_db)) {
+	} else if (strncmp(value, "gain=", 5) == 0 && option_double(value + 5, -200, 40, &o->gain_db)) {
 		o->mode = ECHO_GAIN;
-	} else if (strncmp(value, "delay=", 6) == 0 && parse_whole(value + 6, 0, DELAY_MAX, &frames)) {
+	} else if (strncmp(value, "delay=", 6) == 0 && option_whole(value + 6, 0, DELAY_MAX, &frames)) {
 		o->mode = ECHO_DELAY;
 		o->delay_frames = (uint32_t)frames;
 	} else {
-		return bad_value(
+		return option_bad(
 			"mode", value, "echo, gain=DB (-200 to 40), delay=FRAMES (0 to 480000) or synth");
 	}
 	return 1;
@@ -265,8 +242,8 @@ static int parse_number(struct options *o, int opt, const char *value, bool *ret
 		if (n->opt != opt) {
 			continue;
 		}
-		if (!parse_double(value, n->lo, n->hi, &x) || (n->whole && floor(x) < x)) {
-			return bad_value(n->name, value, n->allowed);
+		if (!option_double(value, n->lo, n->hi, &x) || (n->whole && floor(x) < x)) {
+			return option_bad(n->name, value, n->allowed);
 		}
 		set_number(o, opt, x, ret_length_given);
 		return 1;
@@ -285,16 +262,16 @@ static int parse_word(struct options *o, int opt, const char *value)
 	case OPT_DIALECT:
 		return netvst_dialect_from_string(value, &o->dialect)
 			       ? 1
-			       : bad_value("dialect", value, "2017 or audiokit");
+			       : option_bad("dialect", value, "2017 or audiokit");
 	case OPT_CODEC:
 		return netvst_codec_from_string(value, &o->codec)
 			       ? 1
-			       : bad_value("codec", value, "pcm, wavpack or wavpack-lossy");
+			       : option_bad("codec", value, "pcm, wavpack or wavpack-lossy");
 	case OPT_MODE:
 		return parse_mode(o, value);
 	case OPT_RECORD:
 		o->record_path = value;
-		return *value ? 1 : bad_value("record", value, "the name of a WAV file");
+		return *value ? 1 : option_bad("record", value, "the name of a WAV file");
 	case OPT_PLAY:
 		o->material = ECHO_FILE;
 		o->play_path = value;
@@ -356,10 +333,10 @@ static int check(struct options *o, bool length_given)
 		return -EINVAL;
 	}
 	if (o->command == ECHO_CLIENT && o->port == 0) {
-		return bad_value("port", "0", "a client needs the port that the server listens at");
+		return option_bad("port", "0", "a client needs the port that the server listens at");
 	}
 	if (o->dialect == NETVST_AUDIOKIT && o->codec != NETVST_PCM) {
-		return bad_value(
+		return option_bad(
 			"codec", netvst_codec_to_string(o->codec), "the dialect audiokit has pcm only");
 	}
 	if (o->dialect == NETVST_AUDIOKIT && o->block_frames > NETVST_AUDIOKIT_FRAMES_MAX) {

@@ -5,6 +5,7 @@
 #include "emu/options.h"
 
 #include "base/log.h"
+#include "base/option.h"
 #include "base/util.h"
 
 #include <errno.h>
@@ -121,42 +122,18 @@ static const char help[] =
 	"\n"
 	"SIGUSR1 power-cycles all boxes. See ethlink-emu(1).\n";
 
-static int bad_value(const char *option, const char *value, const char *allowed)
-{
-	log_error("--%s=%s: %s", option, value, allowed);
-	return -EINVAL;
-}
-
-static bool parse_double(const char *s, double lo, double hi, double *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtod(s, &end);
-	return errno == 0 && end != s && *end == '\0' && *ret >= lo && *ret <= hi;
-}
-
-static bool parse_u64(const char *s, uint64_t lo, uint64_t hi, uint64_t *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtoull(s, &end, 10);
-	return errno == 0 && *s >= '0' && *s <= '9' && *end == '\0' && *ret >= lo && *ret <= hi;
-}
-
 static int parse_dac(struct options *o, const char *value)
 {
 	int r = serials_add(&o->dac, value, strlen(value));
 
 	if (r == -EEXIST) {
-		return bad_value("dac", value, "a serial number comes twice");
+		return option_bad("dac", value, "a serial number comes twice");
 	}
 	if (r < 0) {
-		return bad_value("dac", value, "serial numbers are 0 to 65535, like 0 or 0-31 or 1,4-6");
+		return option_bad("dac", value, "serial numbers are 0 to 65535, like 0 or 0-31 or 1,4-6");
 	}
 	if (serials_count(&o->dac) > OPTIONS_BOXES_MAX) {
-		return bad_value("dac", value, "no more than 1024 boxes");
+		return option_bad("dac", value, "no more than 1024 boxes");
 	}
 	return 0;
 }
@@ -172,7 +149,7 @@ static int set_ppm(struct options *o, const char *serials, size_t len, const cha
 	} else if (serials_add(&s, serials, len) < 0) {
 		return -EINVAL;
 	}
-	if (!parse_double(number, -100000, 100000, &ppm)) {
+	if (!option_double(number, -100000, 100000, &ppm)) {
 		return -EINVAL;
 	}
 	for (unsigned i = 0; i < SERIALS_MAX; i++) {
@@ -195,7 +172,7 @@ static int parse_ppm(struct options *o, const char *value)
 			equals ? equals + 1 : item);
 	}
 	free(copy);
-	return r == -EINVAL ? bad_value("ppm", value,
+	return r == -EINVAL ? option_bad("ppm", value,
 				      "a number from -100000 to 100000, or SERIAL=X,… or FIRST-LAST=X,…")
 			    : r;
 }
@@ -224,7 +201,7 @@ static int parse_record_format(struct options *o, const char *value)
 	} else if (strcmp(value, "f32") == 0) {
 		o->record_format = RECORD_F32;
 	} else {
-		return bad_value("record-format", value, "s32 or f32");
+		return option_bad("record-format", value, "s32 or f32");
 	}
 	return 0;
 }
@@ -237,40 +214,40 @@ static int parse_number(struct options *o, int opt, const char *value)
 	switch (opt) {
 	case OPT_RC_PPM:
 		o->rc_ppm_set = true;
-		return parse_double(value, -100000, 100000, &o->rc_ppm)
+		return option_double(value, -100000, 100000, &o->rc_ppm)
 			       ? 0
-			       : bad_value("rc-ppm", value, "a number from -100000 to 100000");
+			       : option_bad("rc-ppm", value, "a number from -100000 to 100000");
 	case OPT_LOSS:
-		return parse_double(value, 0, 1, &o->loss)
+		return option_double(value, 0, 1, &o->loss)
 			       ? 0
-			       : bad_value("loss", value, "a probability from 0 to 1");
+			       : option_bad("loss", value, "a probability from 0 to 1");
 	case OPT_SEED:
-		return parse_u64(value, 0, UINT64_MAX, &o->seed)
+		return option_whole(value, 0, UINT64_MAX, &o->seed)
 			       ? 0
-			       : bad_value("seed", value, "a whole number from 0 on");
+			       : option_bad("seed", value, "a whole number from 0 on");
 	case OPT_JITTER:
-		if (!parse_double(value, 0, 1e6, &d)) {
-			return bad_value("jitter", value, "microseconds from 0 to 1000000");
+		if (!option_double(value, 0, 1e6, &d)) {
+			return option_bad("jitter", value, "microseconds from 0 to 1000000");
 		}
 		o->jitter_ns = llrint(d * 1e3);
 		return 0;
 	case OPT_GUARD:
-		if (!parse_double(value, 0, 1e6, &d)) {
-			return bad_value("guard", value, "microseconds from 0 to 1000000");
+		if (!option_double(value, 0, 1e6, &d)) {
+			return option_bad("guard", value, "microseconds from 0 to 1000000");
 		}
 		o->guard_ns = llrint(d * 1e3);
 		return 0;
 	case OPT_INTERVAL:
-		return parse_double(value, 0.05, 86400, &o->interval_s)
+		return option_double(value, 0.05, 86400, &o->interval_s)
 			       ? 0
-			       : bad_value("interval", value, "seconds from 0.05 to 86400");
+			       : option_bad("interval", value, "seconds from 0.05 to 86400");
 	case OPT_DURATION:
-		return parse_double(value, 0.001, 1e9, &o->duration_s)
+		return option_double(value, 0.001, 1e9, &o->duration_s)
 			       ? 0
-			       : bad_value("duration", value, "seconds from 0.001 on");
+			       : option_bad("duration", value, "seconds from 0.001 on");
 	case OPT_RING_FRAMES:
-		if (!parse_u64(value, 64, 4194304, &n)) {
-			return bad_value("ring-frames", value, "a whole number from 64 to 4194304");
+		if (!option_whole(value, 64, 4194304, &n)) {
+			return option_bad("ring-frames", value, "a whole number from 64 to 4194304");
 		}
 		o->ring_frames = (unsigned)n;
 		return 0;
@@ -296,14 +273,14 @@ static int parse_option(struct options *o, int opt, const char *value)
 		printf("ethlink-emu %s\n", PACKAGE_VERSION);
 		return 0;
 	case OPT_ADC:
-		return bad_value("adc", value, "ADC boxes come in a later release; this one has --dac only");
+		return option_bad("adc", value, "ADC boxes come in a later release; this one has --dac only");
 	case OPT_PLAY:
-		return bad_value("play", value, "belongs to ADC boxes, which come in a later release");
+		return option_bad("play", value, "belongs to ADC boxes, which come in a later release");
 	case OPT_DAC:
 		return parse_dac(o, value) < 0 ? -EINVAL : 1;
 	case OPT_RECORD:
 		o->record_path = value;
-		return *value ? 1 : bad_value("record", value, "the name of a WAV file");
+		return *value ? 1 : option_bad("record", value, "the name of a WAV file");
 	case OPT_RECORD_FORMAT:
 		return parse_record_format(o, value) < 0 ? -EINVAL : 1;
 	case OPT_RECORD_ALL:
@@ -321,10 +298,10 @@ static int parse_option(struct options *o, int opt, const char *value)
 		return 1;
 	case OPT_STATUS_FILE:
 		o->status_path = value;
-		return *value ? 1 : bad_value("status-file", value, "the name of a file");
+		return *value ? 1 : option_bad("status-file", value, "the name of a file");
 	case OPT_LOG_CHANGES:
 		o->changes_path = value;
-		return *value ? 1 : bad_value("log-changes", value, "the name of a file");
+		return *value ? 1 : option_bad("log-changes", value, "the name of a file");
 	case OPT_OFF:
 		o->start_off = true;
 		return 1;
@@ -362,7 +339,7 @@ static int check(struct options *o)
 		return -EINVAL;
 	}
 	if (strlen(o->interface) == 0 || strlen(o->interface) > 15) {
-		return bad_value("interface", o->interface, "an interface's name has 1 to 15 characters");
+		return option_bad("interface", o->interface, "an interface's name has 1 to 15 characters");
 	}
 	if (serials_count(&o->dac) == 0) {
 		serials_add(&o->dac, "0", 1);

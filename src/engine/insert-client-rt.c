@@ -138,17 +138,6 @@ static void update_latency_rt(struct insert *insert)
 	}
 }
 
-static uint32_t common_divisor_rt(uint32_t a, uint32_t b)
-{
-	while (b > 0) {
-		uint32_t rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
-
 /*
  * The least latency follows from where blocks end between cycles. A period that is another for good begins another run, with
  * blocks that begin where its cycles do; where periods vary by themselves that would be too often, and who chooses the
@@ -157,9 +146,13 @@ static uint32_t common_divisor_rt(uint32_t a, uint32_t b)
 static void look_at_period_rt(struct insert *insert, const struct audio_cycle *cycle)
 {
 	struct insert_client *client = &insert->client;
-	uint32_t grid = common_divisor_rt(cycle->frames, client->grid);
+	uint32_t grid;
 
-	if (grid == client->grid && (cycle->varying || cycle->frames == client->grid)) {
+	if (cycle->frames == client->grid) {
+		return;
+	}
+	grid = common_divisor(cycle->frames, client->grid);
+	if (grid == client->grid && cycle->varying) {
 		return;
 	}
 	if (client->grid != 0 && !cycle->varying) {

@@ -83,17 +83,6 @@ void insert_set_running(struct insert *insert, bool running)
 	atomic_store_explicit(&insert->report.fill_frames, 0, memory_order_relaxed);
 }
 
-static uint32_t common_divisor(uint32_t a, uint32_t b)
-{
-	while (b > 0) {
-		uint32_t rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
-
 /*
  * Block n is complete in the cycle that brings frame (n + 1) B, so up to P - gcd(B, P) frames after its last one; its
  * first frame is then that and B frames old.

@@ -1,11 +1,11 @@
 #include "net/netvst-internal.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -175,21 +175,12 @@ static void *io_main(void *data)
 
 static int start_thread(struct netvst_io *io, const char *name)
 {
-	pthread_attr_t attr;
-	sigset_t all, old;
-	int r;
+	int r = thread_start(&io->thread, STACK_BYTES, io_main, io);
 
-	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&io->thread, &attr, io_main, io);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
 	if (r == 0) {
 		(void)pthread_setname_np(io->thread, name);
 	}
-	return -r;
+	return r;
 }
 
 static void init_mutex(pthread_mutex_t *mutex)

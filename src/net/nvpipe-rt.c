@@ -52,8 +52,6 @@ uint32_t nvpipe_begin_rt(struct nvpipe *pipe, const struct audio_cycle *cycle, b
 bool nvpipe_write_tx_rt(struct nvpipe *pipe, const float *const audio[NVPIPE_CHANNELS], uint32_t n)
 {
 	uint64_t head = atomic_load_explicit(&pipe->tx_head, memory_order_relaxed);
-	uint32_t begin = (uint32_t)head & (pipe->frames_max - 1);
-	uint32_t first = MIN(n, pipe->frames_max - begin);
 
 	if (atomic_load_explicit(&pipe->overrun, memory_order_relaxed)) {
 		return false;
@@ -63,13 +61,7 @@ bool nvpipe_write_tx_rt(struct nvpipe *pipe, const float *const audio[NVPIPE_CHA
 		return false;
 	}
 	for (unsigned k = 0; k < NVPIPE_CHANNELS; k++) {
-		if (audio[k]) {
-			memcpy(pipe->tx[k] + begin, audio[k], first * sizeof(float));
-			memcpy(pipe->tx[k], audio[k] + first, (n - first) * sizeof(float));
-		} else {
-			memset(pipe->tx[k] + begin, 0, first * sizeof(float));
-			memset(pipe->tx[k], 0, (n - first) * sizeof(float));
-		}
+		nvpipe_ring_write(pipe->tx[k], pipe->frames_max, head, audio[k], n);
 	}
 	atomic_store_explicit(&pipe->tx_head, head + n, memory_order_release);
 	atomic_store_explicit(&pipe->tx_ns, atomic_load_explicit(&pipe->cycle_ns, memory_order_relaxed),
@@ -106,12 +98,8 @@ uint32_t nvpipe_rx_frames_rt(const struct nvpipe *pipe)
 void nvpipe_read_rx_rt(
 	const struct nvpipe *pipe, uint64_t frame, uint32_t n, float *const ret_audio[NVPIPE_CHANNELS])
 {
-	uint32_t begin = (uint32_t)frame & (pipe->frames_max - 1);
-	uint32_t first = MIN(n, pipe->frames_max - begin);
-
 	for (unsigned k = 0; k < NVPIPE_CHANNELS; k++) {
-		memcpy(ret_audio[k], pipe->rx[k] + begin, first * sizeof(float));
-		memcpy(ret_audio[k] + first, pipe->rx[k], (n - first) * sizeof(float));
+		nvpipe_ring_read(pipe->rx[k], pipe->frames_max, frame, ret_audio[k], n);
 	}
 }
 

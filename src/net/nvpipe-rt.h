@@ -86,6 +86,34 @@ struct nvpipe {
 	_Atomic uint32_t rate_hz;
 };
 
+/* --- a channel's ring, which is one piece of memory or two; RT safe --- */
+
+static inline void nvpipe_ring_read(
+	const float *ring, uint32_t frames_max, uint64_t frame, float *to, uint32_t n)
+{
+	uint32_t begin = (uint32_t)frame & (frames_max - 1);
+	uint32_t first = MIN(n, frames_max - begin);
+
+	memcpy(to, ring + begin, first * sizeof(float));
+	memcpy(to + first, ring, (n - first) * sizeof(float));
+}
+
+/* from NULL: silence. */
+static inline void nvpipe_ring_write(
+	float *ring, uint32_t frames_max, uint64_t frame, const float *from, uint32_t n)
+{
+	uint32_t begin = (uint32_t)frame & (frames_max - 1);
+	uint32_t first = MIN(n, frames_max - begin);
+
+	if (from) {
+		memcpy(ring + begin, from, first * sizeof(float));
+		memcpy(ring, from + first, (n - first) * sizeof(float));
+	} else {
+		memset(ring + begin, 0, first * sizeof(float));
+		memset(ring, 0, (n - first) * sizeof(float));
+	}
+}
+
 /* --- nvpipe.c: control thread --- */
 
 /* block: a client's, 1..8191; 0: a server. 0 or -ENOMEM. */

@@ -118,31 +118,12 @@ uint32_t nvpipe_tx_frames(const struct nvpipe *pipe)
 			  atomic_load_explicit(&pipe->tx_tail, memory_order_relaxed));
 }
 
-/* Planar, between a ring and plain memory; a ring is one piece or two. */
-static void read_ring(const float *ring, uint32_t frames_max, uint64_t frame, float *to, uint32_t n)
-{
-	uint32_t begin = (uint32_t)frame & (frames_max - 1);
-	uint32_t first = MIN(n, frames_max - begin);
-
-	memcpy(to, ring + begin, first * sizeof(float));
-	memcpy(to + first, ring, (n - first) * sizeof(float));
-}
-
-static void write_ring(float *ring, uint32_t frames_max, uint64_t frame, const float *from, uint32_t n)
-{
-	uint32_t begin = (uint32_t)frame & (frames_max - 1);
-	uint32_t first = MIN(n, frames_max - begin);
-
-	memcpy(ring + begin, from, first * sizeof(float));
-	memcpy(ring, from + first, (n - first) * sizeof(float));
-}
-
 void nvpipe_take_tx(struct nvpipe *pipe, float *const ret_audio[NVPIPE_CHANNELS], uint32_t n)
 {
 	uint64_t tail = atomic_load_explicit(&pipe->tx_tail, memory_order_relaxed);
 
 	for (unsigned k = 0; k < NVPIPE_CHANNELS; k++) {
-		read_ring(pipe->tx[k], pipe->frames_max, tail, ret_audio[k], n);
+		nvpipe_ring_read(pipe->tx[k], pipe->frames_max, tail, ret_audio[k], n);
 	}
 	atomic_store_explicit(&pipe->tx_tail, tail + n, memory_order_release);
 }
@@ -175,7 +156,7 @@ bool nvpipe_put_rx_at(
 		return false;
 	}
 	for (unsigned k = 0; k < NVPIPE_CHANNELS; k++) {
-		write_ring(pipe->rx[k], pipe->frames_max, head, audio[k], n);
+		nvpipe_ring_write(pipe->rx[k], pipe->frames_max, head, audio[k], n);
 	}
 	atomic_store_explicit(&pipe->rx_head, head + n, memory_order_release);
 	/* Where it is full, RT has enough to go by. */

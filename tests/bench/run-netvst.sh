@@ -116,6 +116,15 @@ plain_cpu_ns() {
 	printf '%d\n' "$sum"
 }
 
+all_have_answers() {
+	local i
+
+	for ((i = 1; i <= $1; i++)); do
+		procs_signal "plain$i" USR1
+		grep -q '"blocks_received":[1-9]' "$PROCS_DIR/plain$i.out" || return 1
+	done
+}
+
 plain_run() {
 	local n=$1 i before after begin_us end_us
 
@@ -126,7 +135,7 @@ plain_run() {
 	for ((i = 1; i <= n; i++)); do
 		procs_until 5 "a plain client" grep -q connected "$PROCS_DIR/plain$i.out" || bench_fail "a plain client did not start"
 	done
-	sleep 0.5 # they have begun, all of them
+	procs_until 5 "all plain clients to have answers" all_have_answers "$n" || bench_fail "a plain client has no answers"
 	before=$(plain_cpu_ns "$n") begin_us=${EPOCHREALTIME/[.,]/}
 	sleep "$seconds"
 	after=$(plain_cpu_ns "$n") end_us=${EPOCHREALTIME/[.,]/}

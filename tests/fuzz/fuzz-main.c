@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -229,14 +231,18 @@ static void run_all(unsigned seconds)
 	}
 }
 
+/* How often it is looked at whether there is progress. */
+#define LOOK_MS 1000
+
 /* 0: it ended well. */
 static int watch(pid_t pid)
 {
 	uint64_t runs = 0;
 	int64_t since_ns = now_ns();
+	struct pollfd end = {.fd = pidfd_open(pid, 0), .events = POLLIN};
 	int status;
 
-	while (waitpid(pid, &status, WNOHANG) == 0) {
+	while (poll(&end, 1, LOOK_MS) == 0) {
 		uint64_t now = atomic_load(&shared->runs);
 
 		if (now != runs) {
@@ -245,11 +251,11 @@ static int watch(pid_t pid)
 		} else if (now_ns() - since_ns > HANG_SECONDS * NSEC_PER_SEC) {
 			fprintf(stderr, "fuzz-%s: one input takes more than %d s\n", fuzz_name, HANG_SECONDS);
 			kill(pid, SIGKILL);
-			waitpid(pid, &status, 0);
-			return -1;
+			break;
 		}
-		usleep(20000);
 	}
+	close(end.fd);
+	waitpid(pid, &status, 0);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
