@@ -137,6 +137,8 @@ void conf_graph_set_defaults(struct conf_device *dev);
 bool conf_is_name_char(char c);	  /* letter, digit, - or _ */
 bool conf_name_ok(const char *s); /* 1..CONF_NAME_MAX of these */
 bool conf_text_ok(const char *s); /* valid UTF-8 without control characters */
+/* conf_text_ok(), and of max bytes at most; what: "a label", for the complaint. */
+bool conf_text_fits(struct conf_parser *p, const char *text, size_t max, const char *what);
 bool conf_parse_decimal(const char *s, int *ret);
 bool conf_parse_ranged(
 	struct conf_parser *p, const char *value, int min, int max, const char *unit, int *ret);

@@ -388,19 +388,7 @@ static int print_monitor(const struct conf *conf, const struct conf_device *dev,
 
 static bool label_good(struct conf_parser *p, const char *item)
 {
-	char q[CONF_QUOTE_MAX];
-
-	if (strlen(item) > CONF_LABEL_MAX) {
-		conf_complain(p, "%s is too long: %zu bytes; a label has at most %d", conf_quote(item, q),
-			strlen(item), CONF_LABEL_MAX);
-		return false;
-	}
-	if (!conf_text_ok(item)) {
-		conf_complain(p, "%s is not UTF-8 text, or has control characters; save the file as UTF-8",
-			conf_quote(item, q));
-		return false;
-	}
-	return true;
+	return conf_text_fits(p, item, CONF_LABEL_MAX, "a label");
 }
 
 static bool parse_labels(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)

@@ -193,18 +193,26 @@ unsigned conf_split(char *value, char *ret_items[], unsigned max)
 	return n;
 }
 
-bool conf_parse_text(struct conf_parser *p, const char *value, char ret[CONF_DESCRIPTION_MAX + 1])
+bool conf_text_fits(struct conf_parser *p, const char *text, size_t max, const char *what)
 {
 	char q[CONF_QUOTE_MAX];
 
-	if (strlen(value) > CONF_DESCRIPTION_MAX) {
-		conf_complain(p, "%s is too long: %zu bytes; a description has at most %d",
-			conf_quote(value, q), strlen(value), CONF_DESCRIPTION_MAX);
+	if (strlen(text) > max) {
+		conf_complain(p, "%s is too long: %zu bytes; %s has at most %zu", conf_quote(text, q),
+			strlen(text), what, max);
 		return false;
 	}
-	if (!conf_text_ok(value)) {
+	if (!conf_text_ok(text)) {
 		conf_complain(p, "%s is not UTF-8 text, or has control characters; save the file as UTF-8",
-			conf_quote(value, q));
+			conf_quote(text, q));
+		return false;
+	}
+	return true;
+}
+
+bool conf_parse_text(struct conf_parser *p, const char *value, char ret[CONF_DESCRIPTION_MAX + 1])
+{
+	if (!conf_text_fits(p, value, CONF_DESCRIPTION_MAX, "a description")) {
 		return false;
 	}
 	strcpy(ret, value);
@@ -274,15 +282,5 @@ bool conf_port_good(struct conf_parser *p, const char *item)
 			conf_quote(item, q));
 		return false;
 	}
-	if (strlen(item) > PORT_NAME_MAX) {
-		conf_complain(p, "%s is too long: %zu bytes; a port's name has at most %d",
-			conf_quote(item, q), strlen(item), PORT_NAME_MAX);
-		return false;
-	}
-	if (!conf_text_ok(item)) {
-		conf_complain(p, "%s is not UTF-8 text, or has control characters; save the file as UTF-8",
-			conf_quote(item, q));
-		return false;
-	}
-	return true;
+	return conf_text_fits(p, item, PORT_NAME_MAX, "a port's name");
 }
