@@ -2,7 +2,8 @@
  * Histograms of durations: four bins an octave, from 256 ns to a tenth of a second, so that a quantile is
  * right to a quarter. Header only.
  *
- * Threads: one thread adds; any other may read meanwhile, and sees each number as of a moment ago.
+ * Threads: one thread adds, or several by hist_add_shared_rt(); any other may read meanwhile, and sees each number as of a
+ * moment ago.
  */
 #ifndef BASE_HIST_H
 #define BASE_HIST_H
@@ -54,6 +55,18 @@ static inline void hist_add_rt(struct hist *hist, int64_t value_ns)
 	atomic_store_explicit(bin, atomic_load_explicit(bin, memory_order_relaxed) + 1, memory_order_relaxed);
 	if (value_ns > 0 && (uint64_t)value_ns > atomic_load_explicit(&hist->max_ns, memory_order_relaxed)) {
 		atomic_store_explicit(&hist->max_ns, (uint64_t)value_ns, memory_order_relaxed);
+	}
+}
+
+/* The same where several threads add. RT safe. */
+static inline void hist_add_shared_rt(struct hist *hist, int64_t value_ns)
+{
+	uint64_t max_ns = atomic_load_explicit(&hist->max_ns, memory_order_relaxed);
+
+	atomic_fetch_add_explicit(&hist->bin[hist_bin(value_ns)], 1, memory_order_relaxed);
+	while (value_ns > 0 && (uint64_t)value_ns > max_ns &&
+		!atomic_compare_exchange_weak_explicit(&hist->max_ns, &max_ns, (uint64_t)value_ns,
+			memory_order_relaxed, memory_order_relaxed)) {
 	}
 }
 

@@ -47,11 +47,11 @@ static int append_daemon(sd_bus_message *m, const struct manager *manager)
 	bus_server_info(manager, &info);
 	r = sd_bus_message_open_container(m, 'a', "{sv}");
 	r = r < 0 ? r : bus_append_sv(m, "cycles", "t", atomic_load(&report->cycles));
-	r = r < 0 ? r : bus_append_sv(m, "kicks", "t", atomic_load(&report->kicks));
-	r = r < 0 ? r : bus_append_sv(m, "kick_errors", "t", atomic_load(&report->kick_errors));
-	r = r < 0 ? r : bus_append_sv(m, "last_kick_error", "u", atomic_load(&report->last_kick_error));
-	r = r < 0 ? r : append_hist(m, "kick_at", "kick_at_max", &report->kick_at);
-	r = r < 0 ? r : append_hist(m, "kick_took", "kick_took_max", &report->kick_took);
+	r = r < 0 ? r : bus_append_sv(m, "kicks", "t", atomic_load(&report->kick.kicks));
+	r = r < 0 ? r : bus_append_sv(m, "kick_errors", "t", atomic_load(&report->kick.errors));
+	r = r < 0 ? r : bus_append_sv(m, "last_kick_error", "u", atomic_load(&report->kick.last_error));
+	r = r < 0 ? r : append_hist(m, "kick_at", "kick_at_max", &report->kick.at);
+	r = r < 0 ? r : append_hist(m, "kick_took", "kick_took_max", &report->kick.took);
 	r = r < 0 ? r : append_hist(m, "gaps", "gap_max", &report->gaps);
 	r = r < 0 ? r : bus_append_sv(m, "rt_priority", "i", info.rt_priority);
 	r = r < 0 ? r : bus_append_sv(m, "sample_rate", "u", info.rate_hz);

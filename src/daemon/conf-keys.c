@@ -19,6 +19,12 @@ static const char *const bus_names[] = {
 	[CONF_BUS_NONE] = "none",
 };
 
+static const char *const sender_names[] = {
+	[CONF_SENDER_AUTO] = "auto",
+	[CONF_SENDER_CALLBACK] = "callback",
+	[CONF_SENDER_THREAD] = "thread",
+};
+
 const char *conf_backend_to_string(enum conf_backend backend)
 {
 	return (size_t)backend < ARRAY_SIZE(backend_names) ? backend_names[backend] : "?";
@@ -143,6 +149,24 @@ static int print_socket_priority(const struct conf *conf, const struct conf_devi
 	return fprintf(f, "%d", conf->socket_priority);
 }
 
+static bool parse_sender(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
+{
+	int found = find_word(value, sender_names, ARRAY_SIZE(sender_names));
+	char q[CONF_QUOTE_MAX];
+
+	if (found < 0) {
+		conf_complain(p, "%s is not allowed; write auto, callback or thread", conf_quote(value, q));
+		return false;
+	}
+	conf->sender = (enum conf_sender)found;
+	return true;
+}
+
+static int print_sender(const struct conf *conf, const struct conf_device *dev, FILE *f)
+{
+	return fprintf(f, "%s", sender_names[conf->sender]);
+}
+
 static bool parse_fade(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
 	return conf_parse_ranged(p, value, 0, 1000, " (milliseconds)", &conf->fade_ms);
@@ -180,6 +204,7 @@ const struct conf_key conf_daemon_keys[CONF_DAEMON_KEYS] = {
 	[CONF_DAEMON_LOG_LEVEL] = {"log-level", parse_log_level, print_log_level},
 	[CONF_DAEMON_QDISC_BYPASS] = {"qdisc-bypass", parse_qdisc_bypass, print_qdisc_bypass},
 	[CONF_DAEMON_SOCKET_PRIORITY] = {"socket-priority", parse_socket_priority, print_socket_priority},
+	[CONF_DAEMON_SENDER] = {"sender", parse_sender, print_sender},
 	[CONF_DAEMON_FADE] = {"fade", parse_fade, print_fade},
 	[CONF_DAEMON_BUS] = {"bus", parse_bus, print_bus},
 };

@@ -44,6 +44,13 @@ enum conf_bus {
 	CONF_BUS_NONE,
 };
 
+/* Who hands the frames to the kernel. */
+enum conf_sender {
+	CONF_SENDER_AUTO, /* a thread where there are many frames */
+	CONF_SENDER_CALLBACK,
+	CONF_SENDER_THREAD,
+};
+
 /* What becomes of the volume that is set in the graph, on the desktop. */
 enum conf_volume {
 	CONF_VOLUME_BOX,      /* the box's gains and mutes follow it */
@@ -60,6 +67,7 @@ enum conf_daemon_key {
 	CONF_DAEMON_LOG_LEVEL,
 	CONF_DAEMON_QDISC_BYPASS,
 	CONF_DAEMON_SOCKET_PRIORITY,
+	CONF_DAEMON_SENDER,
 	CONF_DAEMON_FADE,
 	CONF_DAEMON_BUS,
 	CONF_DAEMON_KEYS,
@@ -166,10 +174,11 @@ struct conf {
 	char jack_server[64];
 	char interface[IF_NAMESIZE]; /* "" : none given */
 	enum log_level log_level;
-	bool qdisc_bypass;   /* [daemon] qdisc-bypass */
-	int socket_priority; /* [daemon] socket-priority, 0..6: SO_PRIORITY without CAP_NET_ADMIN */
-	int fade_ms;	     /* [daemon] fade, 0..1000 ms */
-	enum conf_bus bus;   /* where programs find us besides the private socket */
+	bool qdisc_bypass;	 /* [daemon] qdisc-bypass */
+	enum conf_sender sender; /* [daemon] sender */
+	int socket_priority;	 /* [daemon] socket-priority, 0..6: SO_PRIORITY without CAP_NET_ADMIN */
+	int fade_ms;		 /* [daemon] fade, 0..1000 ms */
+	enum conf_bus bus;	 /* where programs find us besides the private socket */
 	struct conf_where where_key[CONF_DAEMON_KEYS];
 	struct conf_device *devices;
 	unsigned n_devices;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -54,7 +55,7 @@ static void close_ring(struct iface *iface)
 			hold_release(&iface->manager->devices[i]->hold);
 		}
 	}
-	if (engine_wire_set_ring(iface->wire, NULL, false, 0, 0, NULL) >= 0) {
+	if (engine_wire_set_ring(iface->wire, NULL, NULL, NULL) >= 0) {
 		iface->ring = NULL;
 	}
 }
@@ -193,6 +194,22 @@ static bool needed(const struct iface *iface, struct policy *ret_policy, unsigne
 	return *ret_devices > 0;
 }
 
+static unsigned cpus_to_run_on(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
+static bool wants_thread(const struct iface *iface, unsigned devices)
+{
+	const struct manager *m = iface->manager;
+
+	return m->conf->sender == CONF_SENDER_THREAD ||
+	       (m->conf->sender == CONF_SENDER_AUTO &&
+		       policy_threaded(devices, m->info.rate_hz, cpus_to_run_on()));
+}
+
 static void say_open_error(struct iface *iface, const struct pktring_error *error)
 {
 	char exe[PATH_MAX] = "ethlinkd";
@@ -245,7 +262,7 @@ static void open_watch(struct iface *iface)
 
 /* What the ring was made for; when that is no longer what is wanted, another is made. */
 static void note_ring(struct iface *iface, struct pktring *ring, const struct pktring_config *config,
-	const struct policy *policy, unsigned room)
+	const struct policy *policy, const struct wire_sending *how, unsigned room)
 {
 	iface->ring = ring;
 	iface->ring_ifindex = iface->link.ifindex;
@@ -256,6 +273,8 @@ static void note_ring(struct iface *iface, struct pktring *ring, const struct pk
 	iface->ring_bypass = config->qdisc_bypass;
 	iface->ring_priority = config->socket_priority;
 	iface->ring_policy = *policy;
+	iface->ring_threaded = how->threaded;
+	iface->ring_thread = how->threaded || how->paced;
 	iface->ring_devices = room;
 	iface->said_error = 0;
 	iface->next_open_ns = 0;
@@ -272,6 +291,12 @@ static void open_ring(struct iface *iface, const struct policy *policy, unsigned
 		.qdisc_bypass = m->conf->qdisc_bypass,
 		.socket_priority = m->conf->socket_priority,
 	};
+	struct wire_sending how = {
+		.threaded = wants_thread(iface, devices),
+		.paced = policy->paced,
+		.burst_blocks = policy->burst_blocks,
+		.priority = MAX(m->info.rt_priority - 1, 0),
+	};
 	struct pktring_error error = {0};
 	struct pktring *ring = NULL;
 	bool realtime = true;
@@ -284,15 +309,14 @@ static void open_ring(struct iface *iface, const struct policy *policy, unsigned
 		say_open_error(iface, &error);
 		return;
 	}
-	r = engine_wire_set_ring(iface->wire, ring, policy->paced, policy->burst_blocks,
-		MAX(m->info.rt_priority - 1, 0), &realtime);
+	r = engine_wire_set_ring(iface->wire, ring, &how, &realtime);
 	if (r >= 0) {
 		/* The one before, if there is one, is the engine's to close. */
 		iface->rx_source = sd_event_source_disable_unref(iface->rx_source);
 		iface->ring = NULL;
 		r = sd_event_add_io(m->event, &iface->rx_source, pktring_rx_fd(ring), EPOLLIN, on_rx, iface);
 		if (r < 0) {
-			(void)engine_wire_set_ring(iface->wire, NULL, false, 0, 0, NULL);
+			(void)engine_wire_set_ring(iface->wire, NULL, NULL, NULL);
 		}
 	} else {
 		pktring_free(ring);
@@ -303,15 +327,15 @@ static void open_ring(struct iface *iface, const struct policy *policy, unsigned
 	}
 	if (!realtime && m->info.rt_priority > 0) {
 		iface_log(iface, LOG_WARNING,
-			"the thread that spreads long periods got no realtime priority; raise the rtprio "
-			"limit");
+			"the thread that sends got no realtime priority; raise the rtprio limit");
 	}
-	note_ring(iface, ring, &config, policy, room);
+	note_ring(iface, ring, &config, policy, &how, room);
 	if (!iface->watch) {
 		open_watch(iface);
 	}
-	iface_log(iface, LOG_DEBUG, "packet ring with %u transmit slots for %u devices%s",
-		pktring_tx_slots(ring), devices, policy->paced ? ", paced" : "");
+	iface_log(iface, LOG_DEBUG, "packet ring with %u transmit slots for %u devices%s%s",
+		pktring_tx_slots(ring), devices, policy->paced ? ", paced" : "",
+		how.threaded ? ", sent by a thread" : "");
 }
 
 static bool is_idle(const struct iface *iface)
@@ -338,6 +362,7 @@ static bool ring_fits(const struct iface *iface, const struct policy *policy, un
 
 	if (!is_bound_right(iface) || iface->ring_bypass != conf->qdisc_bypass ||
 		iface->ring_priority != conf->socket_priority ||
+		(wants_thread(iface, devices) && !iface->ring_thread) ||
 		iface->ring_policy.slots * iface->ring_devices < policy->slots * devices) {
 		return false;
 	}
@@ -345,13 +370,22 @@ static bool ring_fits(const struct iface *iface, const struct policy *policy, un
 	return iface->ring_policy.paced == policy->paced || (iface->ring_policy.paced && !is_idle(iface));
 }
 
-/* How much may go at once is the one thing about a ring that can just be changed. */
-static void fit_burst(struct iface *iface, const struct policy *policy)
+/* How much may go at once, and who sends it, is what can just be changed, as long as there is a thread. */
+static void fit_sending(struct iface *iface, const struct policy *policy, unsigned devices)
 {
-	if (iface->ring_policy.paced && policy->paced &&
-		iface->ring_policy.burst_blocks != policy->burst_blocks &&
-		engine_wire_set_burst(iface->wire, policy->burst_blocks) >= 0) {
-		iface->ring_policy.burst_blocks = policy->burst_blocks;
+	bool threaded = wants_thread(iface, devices);
+	unsigned burst = iface->ring_policy.paced && policy->paced ? policy->burst_blocks
+								   : iface->ring_policy.burst_blocks;
+
+	if (!iface->ring_thread ||
+		(threaded == iface->ring_threaded && burst == iface->ring_policy.burst_blocks)) {
+		return;
+	}
+	if (engine_wire_set_sending(iface->wire, threaded, burst) >= 0) {
+		iface->ring_threaded = threaded;
+		iface->ring_policy.burst_blocks = burst;
+		iface_log(iface, LOG_DEBUG, "frames are sent by %s",
+			threaded ? "a thread" : "the audio server's callback");
 	}
 }
 
@@ -412,8 +446,8 @@ bool iface_unused(const struct iface *iface)
 }
 
 /*
- * A larger ring, one with other options, or one with a pacer can take over between two cycles: all that went into the
- * old one has been handed to the kernel. What a pacer holds back has not.
+ * A larger ring, one with other options, or one with a thread can take over between two cycles: all that went into the
+ * old one has been handed to the kernel, or is by its thread before the next period. What is spread over a period is not.
  */
 static bool can_swap(const struct iface *iface)
 {
@@ -433,7 +467,7 @@ void iface_update(struct iface *iface, int64_t now)
 		return; /* no server, or nothing that it runs at; the ring can stay for when it is back */
 	}
 	if (iface->ring && !ring_fits(iface, &policy, devices) && can_swap(iface)) {
-		if (now >= iface->next_open_ns) {
+		if (now >= iface->next_open_ns && !engine_wire_busy(iface->wire)) {
 			receive(iface, now);
 			open_ring(iface, &policy, devices, now);
 		}
@@ -453,7 +487,7 @@ void iface_update(struct iface *iface, int64_t now)
 		open_ring(iface, &policy, devices, now);
 	}
 	if (iface->ring) {
-		fit_burst(iface, &policy);
+		fit_sending(iface, &policy, devices);
 		count_drops(iface);
 		update_watch(iface);
 	}

@@ -22,6 +22,8 @@ struct iface {
 	bool ring_bypass;   /* what the ring was made with */
 	int ring_priority;
 	struct policy ring_policy; /* what the ring was made for */
+	bool ring_threaded;	   /* a thread sends, so that the callback need not */
+	bool ring_thread;	   /* there is one that could */
 	unsigned ring_devices;
 	sd_event_source *rx_source;
 	struct watch *watch; /* beside the ring, as long as that is open; NULL: none */

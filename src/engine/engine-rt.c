@@ -67,6 +67,17 @@ static uint32_t row_rt(const struct wire_plan *wire, int64_t due_ns, bool later)
 	return slots;
 }
 
+/* Of them, those that are not ahead of the audio. */
+static uint32_t audio_rows_rt(const struct wire_plan *wire)
+{
+	uint32_t rows = 0;
+
+	for (unsigned i = 0; i < wire->n_dacs; i++) {
+		rows = MAX(rows, wire->dacs[i]->blocks - MIN(wire->dacs[i]->lead, wire->dacs[i]->blocks));
+	}
+	return rows;
+}
+
 static uint32_t rows_rt(const struct wire_plan *wire)
 {
 	uint32_t rows = 0;
@@ -169,19 +180,12 @@ static void discard_rt(const struct wire_plan *wire)
 
 static void kick_rt(struct engine *engine, const struct wire_plan *wire, const struct audio_cycle *cycle)
 {
-	int64_t begin_ns = now_ns();
-	int r = pktring_kick_rt(wire->ring);
-	int64_t end_ns = now_ns();
+	int r = pacer_kick_rt(wire->ring, cycle->now_ns, &engine->seam.report.kick);
 
-	hist_add_rt(&engine->seam.report.kick_at, end_ns - cycle->now_ns);
-	hist_add_rt(&engine->seam.report.kick_took, end_ns - begin_ns);
-	seam_count_rt(&engine->seam.report.kicks, 1);
-	if (r == 0 || r == -EAGAIN) {
-		return; /* EAGAIN: send memory is short; what is left goes with the next kick */
+	/* EAGAIN: send memory is short; what is left goes with the next kick. */
+	if (r < 0 && r != -EAGAIN) {
+		discard_rt(wire);
 	}
-	seam_count_rt(&engine->seam.report.kick_errors, 1);
-	atomic_store_explicit(&engine->seam.report.last_kick_error, (uint32_t)-r, memory_order_relaxed);
-	discard_rt(wire);
 }
 
 /* How far a cycle's blocks may be ahead of what the boxes play: as far as the fullest of them allows. */
@@ -198,8 +202,8 @@ static int32_t burst_rt(const struct wire_plan *wire)
 }
 
 /*
- * Varying periods, paced. What the boxes take at once goes by our own kick, so that short periods never wait for
- * the pacer's thread; behind what still waits there, all goes by the pacer.
+ * Varying periods, paced. What the boxes take at once goes by our own kick where that is all, so that short periods never
+ * wait for the pacer's thread; with a rest, or behind what still waits there, all goes by the pacer.
  */
 static void send_varying_rt(
 	struct engine *engine, const struct wire_plan *wire, const struct audio_cycle *cycle)
@@ -209,7 +213,7 @@ static void send_varying_rt(
 	int64_t late_frames = clock->late_ns * cycle->rate_hz / NSEC_PER_SEC;
 	int32_t burst = burst_rt(wire);
 	int32_t at_once = burst + (int32_t)(late_frames / ETHLINK_BLOCK_FRAMES);
-	bool later = !pacer_idle_rt(wire->pacer);
+	bool later = wire->threaded || !pacer_idle_rt(wire->pacer) || (int32_t)audio_rows_rt(wire) > at_once;
 	uint32_t slots = lead_rt(wire, cycle->now_ns, later);
 	uint32_t rows = rows_rt(wire), row = 0;
 
@@ -232,6 +236,23 @@ static void send_varying_rt(
 		if (slots > 0) {
 			pacer_schedule_rt(wire->pacer, slots, due);
 		}
+	}
+}
+
+/* A cycle that the boxes can take as it is: by our own kick or, where that would take long, by the pacer's. */
+static void send_at_once_rt(
+	struct engine *engine, const struct wire_plan *wire, const struct audio_cycle *cycle)
+{
+	bool later = wire->threaded || (wire->pacer && !pacer_idle_rt(wire->pacer));
+	uint32_t slots = lead_rt(wire, cycle->now_ns, later);
+
+	while (rows_rt(wire) > 0) {
+		slots += row_rt(wire, cycle->now_ns, later);
+	}
+	if (!later) {
+		kick_rt(engine, wire, cycle);
+	} else if (slots > 0) {
+		pacer_schedule_rt(wire->pacer, slots, cycle->now_ns);
 	}
 }
 
@@ -259,19 +280,17 @@ static void wire_rt(struct engine *engine, const struct wire_plan *wire, const s
 	if (wire->pacer) {
 		take_pacer_drops_rt(wire);
 	}
-	if (total > 0 && wire->pacer && all_expected_rt(wire) && all_varying_rt(wire)) {
-		atomic_store_explicit(&wire->pacer->lazy, true, memory_order_relaxed);
-		send_varying_rt(engine, wire, cycle);
-	} else if (total > 0 && wire->pacer && all_expected_rt(wire)) {
-		atomic_store_explicit(&wire->pacer->lazy, false, memory_order_relaxed);
-		fill_paced_rt(wire, cycle, &engine->clock);
-	} else if (total > 0 && wire->pacer) {
+	if (total > 0 && !wire->paced) {
+		send_at_once_rt(engine, wire, cycle);
+	} else if (total > 0 && !all_expected_rt(wire)) {
 		fill_paced_rest_rt(wire, cycle);
+	} else if (total > 0 && all_varying_rt(wire)) {
+		send_varying_rt(engine, wire, cycle);
 	} else if (total > 0) {
-		lead_rt(wire, cycle->now_ns, false);
-		while (row_rt(wire, cycle->now_ns, false) > 0 || rows_rt(wire) > 0) {
-		}
-		kick_rt(engine, wire, cycle);
+		fill_paced_rt(wire, cycle, &engine->clock);
+	}
+	if (wire->pacer) {
+		pacer_wake_rt(wire->pacer);
 	}
 	for (unsigned i = 0; i < wire->n_dacs; i++) {
 		dac_end_rt(wire->dacs[i], cycle, &engine->clock);

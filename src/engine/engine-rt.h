@@ -17,7 +17,7 @@ struct wire {
 	struct engine *engine;
 	struct pktring *ring;
 	struct pacer *pacer;
-	unsigned burst_blocks;
+	struct wire_sending how;
 	struct dac *dacs[ENGINE_DACS_PER_WIRE];
 	unsigned n_dacs;
 };

@@ -71,7 +71,9 @@ static int publish_plan(struct engine *engine)
 
 		to->ring = wire->ring;
 		to->pacer = wire->pacer;
-		to->burst_blocks = wire->burst_blocks;
+		to->threaded = wire->how.threaded;
+		to->paced = wire->how.paced;
+		to->burst_blocks = wire->how.burst_blocks;
 		to->n_dacs = wire->n_dacs;
 		memcpy(to->dacs, wire->dacs, sizeof(to->dacs));
 	}
@@ -182,51 +184,51 @@ void engine_wire_free(struct wire *wire)
 	free(wire);
 }
 
-int engine_wire_set_ring(struct wire *wire, struct pktring *ring, bool paced, unsigned burst_blocks,
-	int pacer_priority, bool *ret_realtime)
+int engine_wire_set_ring(
+	struct wire *wire, struct pktring *ring, const struct wire_sending *how, bool *ret_realtime)
 {
-	struct pktring *old_ring = wire->ring;
-	struct pacer *old_pacer = wire->pacer;
-	unsigned old_burst = wire->burst_blocks;
+	struct wire old = *wire;
 	struct pacer *pacer = NULL;
 	bool realtime = true;
 	int r = 0;
 
-	if (ring && paced) {
-		r = pacer_new(ring, &pacer);
-		if (r >= 0 && pacer_priority >= 0) {
-			r = pacer_start(pacer, pacer_priority, &realtime);
+	if (ring && (how->threaded || how->paced)) {
+		r = pacer_new(ring, &wire->engine->seam.report.kick, &pacer);
+		if (r >= 0 && how->priority >= 0) {
+			r = pacer_start(pacer, how->priority, &realtime);
 		}
 	}
 	if (r >= 0) {
 		wire->ring = ring;
 		wire->pacer = pacer;
-		wire->burst_blocks = burst_blocks;
+		wire->how = ring ? *how : (struct wire_sending){0};
 		r = publish_plan(wire->engine);
 	}
 	if (r < 0) {
-		wire->ring = old_ring;
-		wire->pacer = old_pacer;
-		wire->burst_blocks = old_burst;
+		*wire = old;
 		pacer_free(pacer);
 		return r;
 	}
-	retire_ring(wire->engine, old_pacer, old_ring);
+	retire_ring(wire->engine, old.pacer, old.ring);
 	if (ret_realtime) {
 		*ret_realtime = realtime;
 	}
 	return 0;
 }
 
-int engine_wire_set_burst(struct wire *wire, unsigned burst_blocks)
+int engine_wire_set_sending(struct wire *wire, bool threaded, unsigned burst_blocks)
 {
-	unsigned old = wire->burst_blocks;
+	struct wire_sending old = wire->how;
 	int r;
 
-	wire->burst_blocks = burst_blocks;
+	if (!wire->pacer) {
+		return -EINVAL;
+	}
+	wire->how.threaded = threaded;
+	wire->how.burst_blocks = burst_blocks;
 	r = publish_plan(wire->engine);
 	if (r < 0) {
-		wire->burst_blocks = old;
+		wire->how = old;
 	}
 	return r;
 }

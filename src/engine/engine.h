@@ -33,16 +33,26 @@ unsigned engine_collect(struct engine *engine);
 /* 0, -ENOMEM, or -ENOSPC for more than ENGINE_WIRES_MAX. name: for nothing but tests and messages. */
 int engine_wire_new(struct engine *engine, struct wire **ret_wire);
 void engine_wire_free(struct wire *wire);
+/* How a wire sends. Without threaded and paced RT does all of it. */
+struct wire_sending {
+	bool threaded;	       /* a thread (pacer.h) kicks, so that RT need not */
+	bool paced;	       /* that thread spreads a period (policy.h) */
+	unsigned burst_blocks; /* paced: so many of a period may go at once */
+	int priority; /* the thread's, SCHED_FIFO; below 0: the caller runs the pacer itself (simulations) */
+};
+
 /*
- * The ring to send by, which the wire owns from now on; NULL: none, and nothing is made for its DACs.
- * paced (policy.h): burst_blocks of a period may go at once, a pacer with this SCHED_FIFO priority sends the
- * rest; priority < 0: the caller runs the pacer itself (simulations). 0 or -errno, then the ring is still
- * the caller's; *ret_realtime (may be NULL) says whether the pacer got its priority.
+ * The ring to send by, which the wire owns from now on; NULL: none, and nothing is made for its DACs (how may be NULL, too).
+ * 0 or -errno, then the ring is still the caller's; *ret_realtime (may be NULL) says whether the thread, if there is one,
+ * got its priority.
  */
-int engine_wire_set_ring(struct wire *wire, struct pktring *ring, bool paced, unsigned burst_blocks,
-	int pacer_priority, bool *ret_realtime);
-/* Other burst_blocks for the pacer that is there, from the next cycle on. 0 or -ENOMEM (all stays as it was). */
-int engine_wire_set_burst(struct wire *wire, unsigned burst_blocks);
+int engine_wire_set_ring(
+	struct wire *wire, struct pktring *ring, const struct wire_sending *how, bool *ret_realtime);
+/*
+ * Another threaded and burst_blocks for a ring that has a thread already, from the next cycle on. 0, -ENOMEM, or -EINVAL
+ * where it has none (all stays as it was).
+ */
+int engine_wire_set_sending(struct wire *wire, bool threaded, unsigned burst_blocks);
 /* Frames still wait in the pacer: a ring that is replaced now would cut them off. */
 bool engine_wire_busy(const struct wire *wire);
 /* Runs a pacer that has no thread; see pacer_run_rt(). INT64_MAX without a pacer. */

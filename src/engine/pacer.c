@@ -2,18 +2,15 @@
 #include "engine/pacer-rt.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* RT cannot wake the thread without a system call; an idle pacer looks this often. */
-#define IDLE_NS (1 * NSEC_PER_MSEC)
-/* What RT does not send by itself comes behind a burst of it, and has more time. */
-#define IDLE_LAZY_NS (2 * NSEC_PER_MSEC)
+#define STACK_BYTES (64 << 10)
 
-int pacer_new(struct pktring *ring, struct pacer **ret_pacer)
+int pacer_new(struct pktring *ring, struct kick_report *report, struct pacer **ret_pacer)
 {
 	struct pacer *p = mem_zalloc(CACHELINE_SIZE, sizeof(*p));
 
@@ -21,45 +18,57 @@ int pacer_new(struct pktring *ring, struct pacer **ret_pacer)
 		return -ENOMEM;
 	}
 	p->ring = ring;
+	p->report = report;
 	(void)spsc_init(&p->queue, p->chunks, sizeof(p->chunks[0]), PACER_CHUNKS);
+	if (sem_init(&p->wake, 0, 0) < 0) {
+		free(p);
+		return -errno;
+	}
 	*ret_pacer = p;
 	return 0;
+}
+
+/* What RT schedules between the last look and here is seen here, or RT sees that it is waited for. */
+static void wait_for_rt(struct pacer *p)
+{
+	atomic_store_explicit(&p->asleep, true, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!pacer_has_chunk_rt(p) && !atomic_load(&p->stop)) {
+		(void)sem_wait(&p->wake);
+	}
+	/* Where RT was just about to wake us, the next wait ends at once, and does no harm. */
+	atomic_store_explicit(&p->asleep, false, memory_order_relaxed);
 }
 
 static void *pacer_main(void *data)
 {
 	struct pacer *p = data;
 
-	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
-		int64_t now = now_ns();
-		int64_t idle_ns =
-			atomic_load_explicit(&p->lazy, memory_order_relaxed) ? IDLE_LAZY_NS : IDLE_NS;
-		int64_t due = MIN(pacer_run_rt(p, now), now + idle_ns);
+	while (!atomic_load(&p->stop)) {
+		int64_t due = pacer_run_rt(p, now_ns());
 		struct timespec ts = {.tv_sec = due / NSEC_PER_SEC, .tv_nsec = due % NSEC_PER_SEC};
 
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+		if (due == INT64_MAX) {
+			wait_for_rt(p);
+		} else {
+			(void)sem_clockwait(&p->wake, CLOCK_MONOTONIC, &ts);
+		}
 	}
+	(void)pacer_run_rt(p, now_ns());
 	return NULL;
 }
 
 int pacer_start(struct pacer *p, int priority, bool *ret_realtime)
 {
 	struct sched_param param = {.sched_priority = priority};
-	pthread_attr_t attr;
-	int r;
+	int r = thread_start(&p->thread, STACK_BYTES, pacer_main, p);
 
-	pthread_attr_init(&attr);
-	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
-	pthread_attr_setschedpolicy(&attr, SCHED_FIFO);
-	pthread_attr_setschedparam(&attr, &param);
-	r = priority > 0 ? pthread_create(&p->thread, &attr, pacer_main, p) : EPERM;
-	*ret_realtime = r == 0;
-	if (r == EPERM) {
-		r = pthread_create(&p->thread, NULL, pacer_main, p);
+	if (r < 0) {
+		return r;
 	}
-	pthread_attr_destroy(&attr);
-	p->started = r == 0;
-	return -r;
+	p->started = true;
+	*ret_realtime = priority > 0 && pthread_setschedparam(p->thread, SCHED_FIFO, &param) == 0;
+	return 0;
 }
 
 uint64_t pacer_waiting(const struct pacer *p)
@@ -75,8 +84,10 @@ void pacer_free(struct pacer *p)
 		return;
 	}
 	if (p->started) {
-		atomic_store_explicit(&p->stop, true, memory_order_relaxed);
+		atomic_store(&p->stop, true);
+		sem_post(&p->wake);
 		pthread_join(p->thread, NULL);
 	}
+	sem_destroy(&p->wake);
 	free(p);
 }

@@ -55,6 +55,11 @@ int policy_make(uint32_t period, uint32_t rate_hz, int latency_frames, struct po
 	return 0;
 }
 
+bool policy_threaded(unsigned boxes, uint32_t rate_hz, unsigned cpus)
+{
+	return cpus > 1 && (uint64_t)boxes * rate_hz / ETHLINK_BLOCK_FRAMES >= POLICY_THREAD_FRAMES_HZ;
+}
+
 uint32_t policy_longest(uint32_t period)
 {
 	return period <= POLICY_VARYING_PERIOD ? POLICY_VARYING_PERIOD : AUDIO_PERIOD_MAX;

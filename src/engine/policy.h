@@ -20,6 +20,11 @@
 /* A ring always holds such a fade, the silence behind it and a little. */
 #define POLICY_SLOTS_MIN (POLICY_FADE_BLOCKS + 20)
 #define POLICY_LATENCY_MAX_FRAMES (POLICY_FILL_MAX_BLOCKS * 8)
+/*
+ * From so many frames a second on (8 boxes at 44.1 kHz) a thread of its own sends them: what the kernel takes for them in a
+ * callback, a twentieth of each period, is worth more then than the thread's wake-ups.
+ */
+#define POLICY_THREAD_FRAMES_HZ 44100
 /* Varying periods are prepared for up to this one, unless they are longer already. */
 #define POLICY_VARYING_PERIOD 2048
 
@@ -37,6 +42,8 @@ struct policy {
  * latency.
  */
 int policy_make(uint32_t period_frames, uint32_t rate_hz, int latency_frames, struct policy *ret_policy);
+/* Whether a thread of its own shall send for so many boxes. cpus: those that this process may run on. */
+bool policy_threaded(unsigned boxes, uint32_t rate_hz, unsigned cpus);
 /* Where periods vary: the longest that is prepared for while they are as long as this. */
 uint32_t policy_longest(uint32_t period_frames);
 /*

@@ -75,7 +75,9 @@ struct dac_report {
 struct wire_plan {
 	struct pktring *ring;
 	struct pacer *pacer;   /* NULL: RT kicks */
-	unsigned burst_blocks; /* with a pacer: blocks a box takes at once */
+	bool threaded;	       /* the pacer sends in any case, so that RT need not */
+	bool paced;	       /* the pacer spreads a period */
+	unsigned burst_blocks; /* paced: blocks a box takes at once */
 	unsigned n_dacs;
 	struct dac *dacs[ENGINE_DACS_PER_WIRE];
 };
@@ -86,14 +88,19 @@ struct engine_plan {
 	struct wire_plan wires[ENGINE_WIRES_MAX];
 };
 
+/* Written by whoever kicks: RT, and the threads of pacers. */
+struct kick_report {
+	_Atomic uint64_t kicks;
+	_Atomic uint64_t errors;
+	_Atomic uint32_t last_error; /* positive errno */
+	struct hist at; /* from when it was due, mostly the start of the callback, to the end of a kick, ns */
+	struct hist took; /* a kick, ns */
+};
+
 struct engine_report {
 	_Atomic uint64_t cycles;
-	_Atomic uint64_t kicks;
-	_Atomic uint64_t kick_errors;
-	_Atomic uint32_t last_kick_error; /* positive errno */
-	struct hist gaps;		  /* from callback to callback, ns */
-	struct hist kick_at;		  /* from the start of the callback to the end of a kick, ns */
-	struct hist kick_took;		  /* a kick, ns */
+	struct hist gaps; /* from callback to callback, ns */
+	CACHELINE_ALIGNED struct kick_report kick;
 };
 
 struct seam {

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Until a thread with realtime priority that is woken runs. */
+#define WAKE_NS (60 * NSEC_PER_USEC)
+
 static const uint8_t host_mac[ETHLINK_MAC_LEN] = {0x02, 0, 0, 0, 0, 1};
 
 static void check(bool ok, const char *what)
@@ -85,7 +88,7 @@ static void process_rt(void *data, const struct audio_cycle *cycle)
 	struct sim *sim = data;
 	struct audio_group *groups[SIM_BOXES_MAX];
 	struct audio_cycle seen = *cycle;
-	uint64_t kicks = engine_get_report(sim->engine)->kicks;
+	uint64_t kicks = engine_get_report(sim->engine)->kick.kicks;
 
 	seen.varying = sim->varying;
 	seen.groups = groups;
@@ -96,7 +99,7 @@ static void process_rt(void *data, const struct audio_cycle *cycle)
 		}
 	}
 	engine_process_rt(sim->engine, &seen);
-	kicks = engine_get_report(sim->engine)->kicks - kicks;
+	kicks = engine_get_report(sim->engine)->kick.kicks - kicks;
 	sim->kicks_max = MAX(sim->kicks_max, (unsigned)kicks);
 }
 
@@ -202,14 +205,24 @@ static void set_format(struct sim *sim, struct dac_params *params)
 	params->lead_blocks = sim->policy.lead_blocks;
 }
 
+static void set_ring(struct sim *sim)
+{
+	struct wire_sending how = {
+		.threaded = sim->threaded,
+		.paced = sim->policy.paced,
+		.burst_blocks = sim->policy.burst_blocks,
+		.priority = -1,
+	};
+
+	check(engine_wire_set_ring(sim->wire, sim->ring, &how, NULL) == 0, "engine_wire_set_ring");
+}
+
 void sim_configure(struct sim *sim, int latency_frames, bool run)
 {
 	make_policy(sim, latency_frames);
 	check(pktring_open_mem(sim->policy.slots * sim->n_boxes, 16, sink, sim, &sim->ring) == 0,
 		"pktring_open_mem");
-	check(engine_wire_set_ring(
-		      sim->wire, sim->ring, sim->policy.paced, sim->policy.burst_blocks, -1, NULL) == 0,
-		"engine_wire_set_ring");
+	set_ring(sim);
 	for (unsigned i = 0; i < sim->n_boxes; i++) {
 		struct sim_box *sb = &sim->boxes[i];
 		struct ethlink_settings settings = {
@@ -238,37 +251,35 @@ void sim_swap_ring(struct sim *sim)
 {
 	check(pktring_open_mem(2 * sim->policy.slots * sim->n_boxes, 16, sink, sim, &sim->ring) == 0,
 		"pktring_open_mem");
-	check(engine_wire_set_ring(
-		      sim->wire, sim->ring, sim->policy.paced, sim->policy.burst_blocks, -1, NULL) == 0,
-		"engine_wire_set_ring");
+	set_ring(sim);
 }
 
 void sim_reconfigure(struct sim *sim, int latency_frames)
 {
 	make_policy(sim, latency_frames);
-	check(engine_wire_set_burst(sim->wire, sim->policy.burst_blocks) == 0, "engine_wire_set_burst");
+	if (sim->threaded || sim->policy.paced) {
+		check(engine_wire_set_sending(sim->wire, sim->threaded, sim->policy.burst_blocks) == 0,
+			"engine_wire_set_sending");
+	}
 	for (unsigned i = 0; i < sim->n_boxes; i++) {
 		set_format(sim, &sim->boxes[i].params);
 		sim_run_dac(sim, &sim->boxes[i], true);
 	}
 }
 
-/* As often as its thread would where periods vary: when something is due, and every 2 ms. */
-static void poll_pacer(struct sim *sim, int64_t until_ns)
+/* When something is due, and a moment after it has been woken. */
+static void sleep_pacer(struct sim *sim, int64_t until_ns)
 {
 	while (sim->pacer_ns <= until_ns) {
-		int64_t due;
-
 		sim->now_ns = MAX(sim->now_ns, sim->pacer_ns);
-		due = engine_wire_run_pacer(sim->wire, sim->now_ns);
-		sim->pacer_ns = MIN(due, sim->now_ns + 2 * NSEC_PER_MSEC);
+		sim->pacer_ns = engine_wire_run_pacer(sim->wire, sim->now_ns);
 	}
 }
 
 static void run_pacer(struct sim *sim, int64_t until_ns)
 {
-	if (sim->pacer_polls && !sim->pacer_hangs) {
-		poll_pacer(sim, until_ns);
+	if (sim->pacer_sleeps && !sim->pacer_hangs) {
+		sleep_pacer(sim, until_ns);
 		return;
 	}
 	while (!sim->pacer_hangs) {
@@ -317,6 +328,7 @@ void sim_cycle(struct sim *sim)
 		}
 	}
 	backend_null_cycle(sim->backend, sim->now_ns);
+	sim->pacer_ns = MIN(sim->pacer_ns, sim->now_ns + WAKE_NS);
 	sim->cycle_frames += sim->period;
 	run_pacer(sim, sim->now_ns);
 	engine_collect(sim->engine);

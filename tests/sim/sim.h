@@ -55,7 +55,8 @@ struct sim {
 	bool follow;	   /* the daemon's part is played: params follow the length 50 ms later */
 	int64_t follow_ns; /* when it looks again */
 	uint32_t followed; /* the length that params were made for */
-	bool pacer_polls; /* the pacer looks when its thread would, not by magic when there is something to do */
+	bool threaded;	  /* the pacer sends in any case */
+	bool pacer_sleeps; /* the pacer takes a moment to wake up, and is not there by magic when there is something to do */
 	bool pacer_hangs;   /* it never looks */
 	int64_t pacer_ns;   /* when it looks next */
 	unsigned kicks_max; /* most kicks by the callback in one cycle */

@@ -403,6 +403,65 @@ static void test_ring_swap(void **state)
 	}
 }
 
+/* Where a thread sends, the callback never does, and all else is as before. */
+static void test_thread_sends(void **state)
+{
+	static const uint32_t periods[] = {8, 64, 100, 256, 480, 2048};
+	static const unsigned boxes[] = {1, 3, 32};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods) * ARRAY_SIZE(boxes); i++) {
+		struct sim *sim = sim_new(boxes[i % 3], 48000, periods[i / 3], NULL);
+		struct pattern_source src = {0};
+
+		sim->source = play_pattern;
+		sim->user = &src;
+		sim->threaded = true;
+		sim->pacer_sleeps = true;
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+		play_stretch(sim, &src, NSEC_PER_SEC);
+		assert_lossless(sim, &src);
+		assert_int_equal(sim->kicks_max, 0);
+		assert_true(engine_get_report(sim->engine)->kick.kicks >= 48000 / periods[i / 3]);
+		assert_int_equal(sim->order_errors, 0);
+		sim_free(sim);
+	}
+}
+
+/* Who sends changes in the middle of the audio: with a new ring, or where there is a thread, as it is. */
+static void test_sender_changes(void **state)
+{
+	static const uint32_t periods[] = {8, 64, 100, 256};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(periods); i++) {
+		struct sim *sim = sim_new(3, 48000, periods[i], NULL);
+		struct pattern_source src = {0};
+
+		sim->source = play_pattern;
+		sim->user = &src;
+		sim_configure(sim, POLICY_LATENCY_AUTO, true);
+		sim_run(sim, 500 * NSEC_PER_MSEC);
+		src.playing = true;
+		src.stretches = 1;
+		for (unsigned n = 0; n < 20; n++) {
+			sim->threaded = n % 4 == 1 || n % 4 == 2;
+			if (n % 2) {
+				sim_swap_ring(sim);
+			} else if (n > 0) {
+				assert_int_equal(engine_wire_set_sending(sim->wire, sim->threaded, 0),
+					n % 4 == 0 ? -EINVAL : 0);
+			}
+			sim->kicks_max = 0;
+			sim_run(sim, (10 + n) * NSEC_PER_MSEC);
+			assert_int_equal(sim->kicks_max, sim->threaded ? 0 : 1);
+		}
+		src.playing = false;
+		sim_run(sim, 400 * NSEC_PER_MSEC);
+		assert_lossless(sim, &src);
+		assert_int_equal(sim->order_errors, 0);
+		sim_free(sim);
+	}
+}
+
 /*
  * The daemon hears of a new period before its first cycle: RT never sees a cycle that does not fit, and still
  * the stream has to be started anew, with the cushion of the new period.
@@ -480,14 +539,15 @@ static void test_interface_fails(void **state)
 	static const int errors[] = {ENETDOWN, ENOBUFS};
 	static const uint32_t periods[] = {64, 2048};
 
-	for (unsigned i = 0; i < 4; i++) {
-		struct sim *sim = sim_new(2, 48000, periods[i / 2], NULL);
+	for (unsigned i = 0; i < 6; i++) {
+		struct sim *sim = sim_new(2, 48000, periods[i % 4 / 2], NULL);
 		struct pattern_source src = {0};
 		const struct dac_report *report = engine_dac_report(sim->boxes[0].dac);
 		uint64_t before, sent, dropped;
 
 		sim->source = play_pattern;
 		sim->user = &src;
+		sim->threaded = i >= 4;
 		sim_configure(sim, POLICY_LATENCY_AUTO, true);
 		sim_run(sim, 500 * NSEC_PER_MSEC);
 		src.playing = true;
@@ -505,7 +565,7 @@ static void test_interface_fails(void **state)
 		/* What went into the ring was sent or counted as dropped, but for what the pacer still holds. */
 		sent = sim->boxes[0].frames - 1; /* less the header that came first */
 		assert_in_range(
-			sent + dropped, report->frames_sent - periods[i / 2] / 8, report->frames_sent);
+			sent + dropped, report->frames_sent - periods[i % 4 / 2] / 8, report->frames_sent);
 		/* One break in the pattern, where the gap was: had old blocks come, there would be two. */
 		assert_int_equal(sim_status(sim, 0).pattern.breaks, 1);
 		sim_free(sim);
@@ -730,7 +790,7 @@ static void test_abort(void **state)
 	assert_int_equal(engine_dac_mode(sb->dac), DAC_RUNNING);
 	for (unsigned i = 0; i < 3; i++) {
 		if (i == 0) {
-			assert_int_equal(engine_wire_set_ring(sim->wire, NULL, false, 0, -1, NULL), 0);
+			assert_int_equal(engine_wire_set_ring(sim->wire, NULL, NULL, NULL), 0);
 		} else if (i == 1) {
 			assert_int_equal(engine_dac_set_wire(sim->engine, sb->dac, NULL), 0);
 		} else {
@@ -776,6 +836,8 @@ int main(void)
 		cmocka_unit_test(test_rate_changes),
 		cmocka_unit_test(test_standstill),
 		cmocka_unit_test(test_ring_swap),
+		cmocka_unit_test(test_thread_sends),
+		cmocka_unit_test(test_sender_changes),
 		cmocka_unit_test(test_new_params_before_the_cycle),
 		cmocka_unit_test(test_gains_one_by_one),
 		cmocka_unit_test(test_mutes_fade),

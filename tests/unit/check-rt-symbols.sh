@@ -8,7 +8,7 @@ NM=${NM:-nm}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# memory copies; the ring kick; reading the clock (vDSO); libjack calls that its manual allows in a callback;
+# memory copies; the ring kick, or waking the thread that kicks; reading the clock (vDSO); libjack calls that its manual allows in a callback;
 # what the compiler adds on its own.
 cat >"$tmp/allowed" <<EOF
 memcpy
@@ -16,6 +16,7 @@ memmove
 memset
 memcmp
 sendto
+sem_post
 __errno_location
 clock_gettime
 jack_port_get_buffer

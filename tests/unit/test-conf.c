@@ -37,6 +37,7 @@ static void test_empty(void **state)
 		assert_int_equal(conf->log_level, LOG_INFO);
 		assert_false(conf->qdisc_bypass);
 		assert_int_equal(conf->socket_priority, 6);
+		assert_int_equal(conf->sender, CONF_SENDER_AUTO);
 		assert_int_equal(conf->fade_ms, 10);
 		assert_int_equal(conf->n_devices, 0);
 		conf_unref(conf);
@@ -49,7 +50,7 @@ static void test_daemon(void **state)
 	struct conf *conf =
 		load_ok("[daemon]\nbackend = pipewire\nclient-name = my.boxes-1\njack-server=second\n"
 			"interface = eth0.5\nlog-level = debug\nqdisc-bypass = on\nsocket-priority = 0\n"
-			"fade = 1000\n");
+			"fade = 1000\nsender = thread\n");
 
 	assert_int_equal(conf->backend, CONF_BACKEND_PIPEWIRE);
 	assert_string_equal(conf->client_name, "my.boxes-1");
@@ -58,6 +59,7 @@ static void test_daemon(void **state)
 	assert_int_equal(conf->log_level, LOG_DEBUG);
 	assert_true(conf->qdisc_bypass);
 	assert_int_equal(conf->socket_priority, 0);
+	assert_int_equal(conf->sender, CONF_SENDER_THREAD);
 	assert_int_equal(conf->fade_ms, 1000);
 	assert_int_equal(conf->where_key[CONF_DAEMON_FADE].line, 9);
 	assert_string_equal(conf->where_key[CONF_DAEMON_FADE].file, "t");
@@ -286,12 +288,14 @@ static void test_bad_daemon(void **state)
 			"socket-priority: '7' is not allowed; write a whole number from 0 to 6"},
 		{"socket-priority = -1", "socket-priority: '-1' is not allowed"},
 		{"socket-priority = 1x", "socket-priority: '1x' is not allowed"},
+		{"sender = yes", "sender: 'yes' is not allowed; write auto, callback or thread"},
 		{"fade = 1001",
 			"fade: '1001' is not allowed; write a whole number from 0 to 1000 (milliseconds)"},
 		{"fade = 4294967296", "fade: '4294967296' is not allowed"},
 		{"fade = 99999999999999999999", "fade: '99999999999999999999' is not allowed"},
 		{"gain = 3", "gain: unknown key in [daemon]; there are backend, client-name, jack-server, "
-			     "interface, log-level, qdisc-bypass, socket-priority, fade"},
+			     "interface, log-level, qdisc-bypass, socket-priority, sender, "
+			     "fade"},
 	};
 
 	check_bad("[daemon]\n", 2, bad, ARRAY_SIZE(bad));
@@ -563,6 +567,7 @@ static void assert_conf_equal(const struct conf *a, const struct conf *b)
 	assert_int_equal(a->log_level, b->log_level);
 	assert_int_equal(a->qdisc_bypass, b->qdisc_bypass);
 	assert_int_equal(a->socket_priority, b->socket_priority);
+	assert_int_equal(a->sender, b->sender);
 	assert_int_equal(a->fade_ms, b->fade_ms);
 	assert_int_equal(a->n_netvsts, b->n_netvsts);
 	assert_int_equal(a->n_devices, b->n_devices);
@@ -606,7 +611,7 @@ static void test_round_trip(void **state)
 	check_round_trip("");
 	check_round_trip(
 		"[daemon]\nbackend=jack\nclient-name=c\njack-server=s\ninterface=eth0\nlog-level=error\n"
-		"qdisc-bypass=1\nsocket-priority=2\nfade=0\n");
+		"qdisc-bypass=1\nsocket-priority=2\nsender=callback\nfade=0\n");
 	check_round_trip(DAC);
 	check_round_trip(DAC "gain=1,2,3,4,5,6,7,-8\nmute=0,0,0,0,0,0,0,1\nlatency=0\nmonitor=yes\ntakeover="
 			     "yes\nlabels=,,x\n"
