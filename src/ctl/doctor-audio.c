@@ -371,6 +371,17 @@ static struct doctor_finding *examine_kick(const struct doctor_facts *facts, con
 		100.0 * (double)max_ns / period);
 }
 
+/* Sending is a thread's work everywhere. */
+static bool is_threaded(const struct doctor_facts *facts)
+{
+	for (unsigned i = 0; i < facts->n_ifaces; i++) {
+		if (facts->ifaces[i].ring_open && !facts->ifaces[i].threaded) {
+			return false;
+		}
+	}
+	return facts->n_ifaces > 0;
+}
+
 void doctor_check_kick_time(const struct doctor_facts *facts, struct doctor_report *report)
 {
 	const struct doctor_daemon *d = &facts->daemon;
@@ -381,9 +392,13 @@ void doctor_check_kick_time(const struct doctor_facts *facts, struct doctor_repo
 	}
 	f = examine_kick(facts, d->kick_at, d->kick_at_max_ns, KICK_AT_WARNING, report);
 	if (f->result != DOCTOR_OK) {
-		doctor_why(f,
-			"So long after the start of a cycle the frames have gone out. What remains of the "
-			"period is all that other programs in the graph have for theirs.");
+		doctor_why(f, is_threaded(facts)
+				      ? "So long after the start of a cycle the frames have gone out, by a "
+					"thread of their own. "
+					"Until then the boxes play from their cushion."
+				      : "So long after the start of a cycle the frames have gone out. What "
+					"remains of the "
+					"period is all that other programs in the graph have for theirs.");
 		doctor_advise(f,
 			"See to governor and priority above; then fewer boxes on this machine, or a longer "
 			"period:");
@@ -401,8 +416,8 @@ void doctor_check_kick_duration(const struct doctor_facts *facts, struct doctor_
 	}
 	f = examine_kick(facts, d->kick_took, d->kick_took_max_ns, KICK_TOOK_WARNING, report);
 	if (f->result != DOCTOR_OK) {
-		doctor_why(f,
-			"So long the kernel takes to hand the frames to the card, in the middle of a cycle.");
+		doctor_why(f, "So long the kernel takes to hand the frames to the card%s.",
+			is_threaded(facts) ? "" : ", in the middle of a cycle");
 	}
 	if (f->result != DOCTOR_OK &&
 		(double)hist_quantile_ns(d->kick_took, 0.99) <= KICK_TOOK_WARNING * period_ns(d)) {
@@ -412,7 +427,9 @@ void doctor_check_kick_duration(const struct doctor_facts *facts, struct doctor_
 	} else if (f->result != DOCTOR_OK) {
 		doctor_advise(f,
 			"A driver that is slow at it (USB adapters often are), or filters on the interface, "
-			"as this shows:");
+			"as this shows; %s:",
+			is_threaded(facts) ? "fewer boxes on this machine"
+					   : "sender = thread in [daemon] takes it out of the cycle");
 		doctor_command(f, "tc qdisc show");
 	}
 }

@@ -67,6 +67,7 @@ static int take_iface(struct doctor_facts *facts, const struct prop_list *list)
 	}
 	iface->ring_open = prop_bool(list, "ring_open", false);
 	iface->paced = prop_bool(list, "paced", false);
+	iface->threaded = prop_bool(list, "threaded", false);
 	iface->frames_ignored = prop_unsigned(list, "frames_ignored", 0);
 	iface->frames_overrun = prop_unsigned(list, "frames_overrun", 0);
 	return 0;

@@ -112,6 +112,7 @@ struct doctor_iface {
 	/* From the daemon. */
 	bool ring_open;
 	bool paced;
+	bool threaded; /* a thread sends, not the callback */
 	uint64_t frames_ignored, frames_overrun;
 	unsigned n_dacs, n_adcs;
 };

@@ -85,6 +85,7 @@ static int append_iface(sd_bus_message *m, const struct iface *iface)
 	r = r < 0 ? r : bus_append_sv(m, "frames_overrun", "t", iface->rx_drops);
 	r = r < 0 ? r : bus_append_sv(m, "devices", "u", n_devices_on(iface->manager, iface));
 	r = r < 0 ? r : bus_append_sv(m, "paced", "b", (int)(open && iface->ring_policy.paced));
+	r = r < 0 ? r : bus_append_sv(m, "threaded", "b", (int)(open && iface->ring_threaded));
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

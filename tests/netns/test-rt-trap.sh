@@ -1,6 +1,6 @@
 #!/bin/bash
 # The realtime rule under the real servers, JACK and PipeWire: in what they call in their realtime threads no memory is
-# allocated, no lock taken, nothing printed, and no system call made but one kick a cycle. A preloaded trap catches all of
+# allocated, no lock taken, nothing printed, and no system call made but one a cycle: a kick, or the wake-up of the thread that kicks. A preloaded trap catches all of
 # them; that it does is shown first, by callbacks that break the rule.
 # Usage: test-rt-trap.sh [jack|pipewire]...
 # shellcheck disable=SC2317 # functions are called by name
@@ -38,7 +38,7 @@ power_cycle() {
 
 # run_jack PERIOD [PROVOKE]
 run_jack() {
-	nt_config_stage
+	nt_config "sender = $sender" "[device stage]" "model = dac8" "serial = 0"
 	nt_jackd 48000 "$1" && start_trapped "${2:-}" || return 1
 	nt_feed_start --music --seconds "$each_s" --target ethlink:stage/playback_ && nt_feed_end 60 || return 1
 	# The period changes and the box goes away and comes back: their cycles count as well.
@@ -79,12 +79,12 @@ clean_netvst() {
 		nt_config_stage
 		with_netvst && nt_pipewire 64 && start_trapped && play_netvst --target ethlink.stage
 		;;
-	esac && nt_ctl reload && end_trapped && is_clean && [ "$(trap_value callbacks)" -gt 100 ] && [ "$(trap_value kicks_max)" = 1 ]
+	esac && nt_ctl reload && end_trapped && is_clean && [ "$(trap_value callbacks)" -gt 100 ] && [ "$(trap_value calls_max)" = 1 ]
 }
 
 # run_pipewire QUANTUM [PROVOKE [PLACE]]: with two boxes, which have a node each, and one kick for both.
 run_pipewire() {
-	nt_config "[device stage]" "model = dac8" "serial = 0" "monitor = yes" "[device hall]" "model = dac8" "serial = 1"
+	nt_config "sender = $sender" "[device stage]" "model = dac8" "serial = 0" "monitor = yes" "[device hall]" "model = dac8" "serial = 1"
 	nt_pipewire "$1" && start_trapped "${@:2}" || return 1
 	nt_feed_start --music --seconds "$each_s" --target ethlink.stage --target ethlink.hall && nt_feed_end 60 || return 1
 	# The quantum changes, links, nodes and the box go away and come back.
@@ -108,16 +108,25 @@ is_clean() {
 # clean SERVER PERIOD
 clean() {
 	"run_$1" "$2" && is_clean && [ "$(trap_value callbacks)" -gt 100 ] && [ "$(trap_value kicks)" -gt 100 ] &&
-		[ "$(trap_value kicks_max)" = 1 ] || return 1
+		[ "$(trap_value calls_max)" = 1 ] || return 1
 	[ "$1" = jack ] || { [ "$(trap_value nodes)" -gt 100 ] && [ "$(trap_value hooks)" -gt 100 ]; }
 }
 
-# At a long period the pacer's thread does all the kicks: the callback makes no system call at all.
+# At a long period the pacer's thread does all the kicks: the callback wakes it.
 clean_paced() {
-	"run_$1" "$2" && is_clean && [ "$(trap_value callbacks)" -gt 50 ]
+	"run_$1" "$2" && is_clean && [ "$(trap_value callbacks)" -gt 50 ] && [ "$(trap_value wakes)" -gt 10 ] &&
+		[ "$(trap_value calls_max)" = 1 ]
+}
+
+# clean_threaded SERVER PERIOD: the thread kicks in each cycle.
+clean_threaded() {
+	sender=thread
+	"run_$1" "$2" && is_clean && [ "$(trap_value kicks)" = 0 ] && [ "$(trap_value wakes)" -gt 100 ] &&
+		[ "$(trap_value calls_max)" = 1 ]
 }
 
 run_case() {
+	sender=auto
 	nt_check "$@"
 	nt_stop_all
 }
@@ -130,6 +139,7 @@ jack() {
 	run_case "JACK: nothing forbidden in the callback at period 64, one kick a cycle" clean jack 64
 	run_case "JACK: nothing forbidden in the callback at period 100, one kick a cycle" clean jack 100
 	run_case "JACK: nothing forbidden in the callback at period 2048, where the pacer kicks" clean_paced jack 2048
+	run_case "JACK: nothing forbidden where a thread kicks, which is woken once a cycle" clean_threaded jack 64
 	run_case "JACK: nothing forbidden with a NetVST insert and a slot, one kick a cycle" clean_netvst jack
 }
 
@@ -145,6 +155,7 @@ pipewire() {
 	run_case "PipeWire: nothing forbidden at quantum 64, one kick a cycle" clean pipewire 64
 	run_case "PipeWire: nothing forbidden at quantum 100, one kick a cycle" clean pipewire 100
 	run_case "PipeWire: nothing forbidden at quantum 1024, where the pacer kicks" clean_paced pipewire 1024
+	run_case "PipeWire: nothing forbidden where a thread kicks, which is woken once a cycle" clean_threaded pipewire 64
 	run_case "PipeWire: nothing forbidden with a NetVST insert and a slot, one kick a cycle" clean_netvst pipewire
 }
 

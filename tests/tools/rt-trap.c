@@ -3,13 +3,14 @@
  *
  * Callbacks are JACK's process callback; of PipeWire, the process method of each node of ours, and the hooks
  * around each turn of the data loop. Every system call made inside of one is trapped (Syscall User Dispatch) and then
- * carried out; sendto is counted as a kick, any other is a violation. Calls that need no system call but may block
+ * carried out; sendto is counted as a kick, waking a thread as such, any other is a violation. Calls that need no system call but may block
  * or allocate are wrapped. The report is written at exit to the file named by RT_TRAP_REPORT.
  * RT_TRAP_PROVOKE=malloc|lock|stdio|syscall makes the callback break the rule, to show that the trap closes;
  * RT_TRAP_PLACE=node|hook only PipeWire's nodes or only the hooks.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/futex.h>
 #ifdef HAVE_JACK
 #include <jack/jack.h>
 #endif
@@ -48,7 +49,8 @@ static __thread volatile char selector = SELECTOR_ALLOW;
 static __thread bool in_callback;
 static __thread bool prepared;
 
-static atomic_ullong callbacks, node_callbacks, hook_callbacks, kicks, kicks_now, kicks_max, unprepared;
+static atomic_ullong callbacks, node_callbacks, hook_callbacks, kicks, wakes, calls_now, calls_max,
+	unprepared;
 static atomic_uint bad_syscalls[SYSCALLS];
 static atomic_uint bad_malloc, bad_free, bad_lock, bad_stdio;
 
@@ -86,7 +88,10 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 	(void)info;
 	if (nr == SYS_sendto) {
 		atomic_fetch_add(&kicks, 1);
-		atomic_fetch_add(&kicks_now, 1);
+		atomic_fetch_add(&calls_now, 1);
+	} else if (nr == SYS_futex && (uc->uc_mcontext.gregs[REG_RSI] & FUTEX_CMD_MASK) == FUTEX_WAKE) {
+		atomic_fetch_add(&wakes, 1);
+		atomic_fetch_add(&calls_now, 1);
 	} else if (nr >= 0 && nr < SYSCALLS) {
 		atomic_fetch_add(&bad_syscalls[nr], 1);
 	}
@@ -163,7 +168,7 @@ static bool begin_callback(const char *place)
 		atomic_fetch_add(&unprepared, 1);
 		return false;
 	}
-	atomic_store(&kicks_now, 0);
+	atomic_store(&calls_now, 0);
 	in_callback = true;
 	selector = SELECTOR_BLOCK;
 	provoke(place);
@@ -177,9 +182,9 @@ static void end_callback(void)
 	selector = SELECTOR_ALLOW;
 	in_callback = false;
 	atomic_fetch_add(&callbacks, 1);
-	n = atomic_load(&kicks_now);
-	if (n > atomic_load(&kicks_max)) {
-		atomic_store(&kicks_max, n);
+	n = atomic_load(&calls_now);
+	if (n > atomic_load(&calls_max)) {
+		atomic_store(&calls_max, n);
 	}
 }
 
@@ -418,11 +423,11 @@ __attribute__((destructor)) static void report(void)
 	}
 	fprintf(f,
 		"{\"callbacks\": %llu, \"nodes\": %llu, \"hooks\": %llu, \"untrapped\": %llu, \"kicks\": "
-		"%llu, \"kicks_max\": %llu, "
+		"%llu, \"wakes\": %llu, \"calls_max\": %llu, "
 		"\"malloc\": %u, "
 		"\"free\": %u, \"lock\": %u, \"stdio\": %u, \"syscalls\": %u, \"syscall_numbers\": [",
 		atomic_load(&callbacks), atomic_load(&node_callbacks), atomic_load(&hook_callbacks),
-		atomic_load(&unprepared), atomic_load(&kicks), atomic_load(&kicks_max),
+		atomic_load(&unprepared), atomic_load(&kicks), atomic_load(&wakes), atomic_load(&calls_max),
 		atomic_load(&bad_malloc), atomic_load(&bad_free), atomic_load(&bad_lock),
 		atomic_load(&bad_stdio), bad);
 	for (unsigned i = 0, n = 0; i < SYSCALLS; i++) {

@@ -322,6 +322,7 @@ MAKE(kick_once, d->kick_at[hist_bin(2000000)] = 1; d->kick_at_max_ns = 2000000)
 MAKE(kick_over, d->kick_at[hist_bin(2000000)] = 20000; d->kick_at_max_ns = 2100000)
 MAKE(kick_none, memset(d->kick_at, 0, sizeof(d->kick_at)))
 MAKE(took_quarter, d->kick_took[hist_bin(400000)] = 20000; d->kick_took_max_ns = 420000)
+MAKE(took_threaded, i->ring_open = i->threaded = true; took_quarter(facts))
 MAKE(took_once, d->kick_took[hist_bin(2000000)] = 1; d->kick_took_max_ns = 2000000)
 MAKE(pw, make_good_pipewire(facts))
 MAKE(pw_no_daemon, pw(facts); no_daemon(facts); strcpy(d->backend, ""))
@@ -670,6 +671,8 @@ static const struct change changes[] = {
 	{"kick-time", DOCTOR_SKIPPED, "nothing was counted", NULL, kick_none},
 	{"kick-duration", DOCTOR_OK, "within 33 us", NULL, nothing},
 	{"kick-duration", DOCTOR_WARNING, "420 us", "tc qdisc show", took_quarter},
+	{"kick-duration", DOCTOR_WARNING, "420 us", "sender = thread", took_quarter},
+	{"kick-duration", DOCTOR_WARNING, "420 us", "fewer boxes", took_threaded},
 	{"kick-duration", DOCTOR_WARNING, "the longest 2000 us", "ps -eLo rtprio", took_once},
 	{"kick-duration", DOCTOR_PROBLEM, "the longest 2000 us", "tc qdisc show", took_over},
 };
@@ -1478,12 +1481,12 @@ static int fill_telemetry(sd_bus_message *m)
 		(r = sd_bus_message_close_container(m)) < 0) {
 		return r;
 	}
-	return sd_bus_message_append(m, "aa{sv}aa{sv}", 2, 5, "name", "s", "enp3s0", "ring_open", "b", 1,
-		"paced", "b", 1, "frames_ignored", "t", UINT64_C(21), "frames_overrun", "t", UINT64_C(22), 1,
-		"name", "s", "eth9", 2, 7, "name", "s", "stage", "dropped_ring_full", "t", UINT64_C(31),
-		"dropped_interface", "t", UINT64_C(32), "resyncs", "t", UINT64_C(33), "starts", "t",
-		UINT64_C(34), "replies_foreign", "t", UINT64_C(35), "taken_by", "s", "02:00:00:00:00:99", 1,
-		"name", "s", "just-added");
+	return sd_bus_message_append(m, "aa{sv}aa{sv}", 2, 6, "name", "s", "enp3s0", "ring_open", "b", 1,
+		"paced", "b", 1, "threaded", "b", 1, "frames_ignored", "t", UINT64_C(21), "frames_overrun",
+		"t", UINT64_C(22), 1, "name", "s", "eth9", 2, 7, "name", "s", "stage", "dropped_ring_full",
+		"t", UINT64_C(31), "dropped_interface", "t", UINT64_C(32), "resyncs", "t", UINT64_C(33),
+		"starts", "t", UINT64_C(34), "replies_foreign", "t", UINT64_C(35), "taken_by", "s",
+		"02:00:00:00:00:99", 1, "name", "s", "just-added");
 }
 
 static void test_daemon(void **state)
@@ -1511,7 +1514,7 @@ static void test_daemon(void **state)
 	assert_int_equal(facts.n_ifaces, 2);
 	assert_int_equal(facts.ifaces[0].n_dacs, 1);
 	assert_int_equal(facts.ifaces[0].n_adcs, 1);
-	assert_true(facts.ifaces[0].ring_open && facts.ifaces[0].paced);
+	assert_true(facts.ifaces[0].ring_open && facts.ifaces[0].paced && facts.ifaces[0].threaded);
 	assert_int_equal(facts.ifaces[0].frames_ignored, 21);
 	assert_int_equal(facts.ifaces[0].frames_overrun, 22);
 	assert_int_equal(facts.n_devices, 2);
