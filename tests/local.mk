@@ -46,6 +46,7 @@ unit_tests = \
 	tests/unit/test-netvst-server \
 	tests/unit/test-netvst-wavpack \
 	tests/unit/test-nvpipe \
+	tests/unit/test-pacer \
 	tests/unit/test-pktring \
 	tests/unit/test-policy \
 	tests/unit/test-sample \
@@ -127,7 +128,7 @@ tests_unit_test_netvst_server_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_netvst_server_LDADD = $(tests_unit_test_netvst_client_LDADD)
 
 tests_unit_test_hist_CFLAGS = $(TEST_CFLAGS)
-tests_unit_test_hist_LDADD = $(CMOCKA_LIBS)
+tests_unit_test_hist_LDADD = $(CMOCKA_LIBS) -lpthread
 
 tests_unit_test_insert_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_insert_LDADD = libengine.a libnet.a $(CMOCKA_LIBS) -lm
@@ -149,6 +150,9 @@ tests_unit_test_log_LDADD = libbase.a $(CMOCKA_LIBS) -lpthread
 
 tests_unit_test_journal_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_journal_LDADD = libdaemon.a libbase.a $(CMOCKA_LIBS)
+
+tests_unit_test_pacer_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_pacer_LDADD = libengine.a libnet.a libproto.a $(CMOCKA_LIBS) -lpthread
 
 tests_unit_test_policy_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_policy_LDADD = libengine.a libproto.a $(CMOCKA_LIBS)

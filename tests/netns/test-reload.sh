@@ -232,6 +232,22 @@ fade_changed() {
 	good_reload && watch_more 30 && watch_kept emu/0 || return 2
 }
 
+# A thread sends, and the callback again, and who plays does not notice.
+sender_changed() {
+	local sender
+
+	for sender in thread callback thread auto; do
+		daemon=("log-level = debug" "sender = $sender")
+		: > "$PROCS_DIR/ethlinkd.err"
+		good_reload && watch_more 10 || return 1
+		case $sender in
+		thread) procs_until 3 "a thread to send" grep -qE 'by a thread' "$PROCS_DIR/ethlinkd.err" ;;
+		callback) procs_until 3 "the callback to send" grep -qE "by the audio server's callback" "$PROCS_DIR/ethlinkd.err" ;;
+		esac || return 1
+		watch_kept emu/0 || return 2
+	done
+}
+
 log_level_changed() {
 	daemon=("log-level = error")
 	good_reload && watch_kept emu/0 || return 2
@@ -405,6 +421,7 @@ one "monitor ports come and go" monitor_changed
 one "other labels" labels_changed
 one "other connections" connect_changed
 one "another fade" fade_changed
+one "another sender: a thread, the callback" sender_changed
 one "another log level" log_level_changed
 one "another client name: it joins again under that" client_name_changed all
 one "a drop-in comes and goes" drop_in

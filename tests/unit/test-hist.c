@@ -2,6 +2,7 @@
 #include "base/hist.h"
 #include "base/util.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,6 +57,38 @@ static void test_add(void **state)
 	assert_int_equal(h.max_ns, 5 * NSEC_PER_SEC);
 }
 
+static void *add_many(void *data)
+{
+	for (int i = 1; i <= 100000; i++) {
+		hist_add_shared_rt(data, i);
+	}
+	return NULL;
+}
+
+/* Two threads at a time lose nothing. */
+static void test_add_shared(void **state)
+{
+	pthread_t threads[2];
+	struct hist h = {0};
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(pthread_create(&threads[i], NULL, add_many, &h), 0);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+	}
+	for (unsigned bin = 0; bin < HIST_BINS; bin++) {
+		total += h.bin[bin];
+	}
+	assert_int_equal(total, 200000);
+	assert_int_equal(h.bin[0], 2 * 255);
+	assert_int_equal(h.max_ns, 100000);
+	hist_add_shared_rt(&h, -1);
+	assert_int_equal(h.bin[0], 2 * 255 + 1);
+	assert_int_equal(h.max_ns, 100000);
+}
+
 static void test_quantile(void **state)
 {
 	uint64_t bins[HIST_BINS] = {0};
@@ -104,6 +137,7 @@ int main(void)
 		cmocka_unit_test(test_floors),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_add_shared),
 		cmocka_unit_test(test_quantile),
 		cmocka_unit_test(test_accuracy),
 	};

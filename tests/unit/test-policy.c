@@ -56,6 +56,20 @@ static void test_latency_is_what_was_asked_for(void **state)
 	}
 }
 
+/* From 8 boxes on, at the higher rates 4, a thread sends; never where it would have to share the only core. */
+static void test_threads(void **state)
+{
+	assert_false(policy_threaded(1, 48000, 8));
+	assert_false(policy_threaded(7, 48000, 2));
+	assert_true(policy_threaded(8, 44100, 2));
+	assert_true(policy_threaded(8, 48000, 2));
+	assert_false(policy_threaded(3, 96000, 2));
+	assert_true(policy_threaded(4, 88200, 2));
+	assert_true(policy_threaded(32, 96000, 2));
+	assert_false(policy_threaded(32, 96000, 1));
+	assert_false(policy_threaded(0, 0, 2));
+}
+
 /* Where periods vary the cushion is the same, and room is made for the longest. */
 static void test_varying(void **state)
 {
@@ -100,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_period),
 		cmocka_unit_test(test_latency_is_what_was_asked_for),
+		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_varying),
 		cmocka_unit_test(test_refused),
 	};
