@@ -50,6 +50,8 @@ struct backend_callbacks {
 	/* RT: one cycle. */
 	void (*process_rt)(void *data, const struct audio_cycle *cycle);
 	void *data;
+	/* RT: after each process_rt, once the graph can go on without us: for what nobody waits for; NULL: there is nothing. */
+	void (*finish_rt)(void *data);
 	/* RT: an insert's turn in this cycle, before process_rt of the devices; NULL: there are no inserts. */
 	void (*insert_rt)(void *data, const struct audio_cycle *cycle, struct audio_insert *insert);
 };

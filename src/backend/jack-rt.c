@@ -124,10 +124,8 @@ static void run_inserts_rt(struct jack_rt *rt, const struct jack_table *table, s
 	}
 }
 
-int jack_backend_process_rt(jack_nframes_t nframes, void *data)
+static void process_rt(struct jack_rt *rt, jack_nframes_t nframes)
 {
-	struct jack_rt *rt = data;
-	uint64_t begun = atomic_load_explicit(&rt->begun, memory_order_relaxed) + 1;
 	struct jack_table *table;
 	struct audio_cycle cycle = {
 		.frames = nframes,
@@ -137,11 +135,6 @@ int jack_backend_process_rt(jack_nframes_t nframes, void *data)
 		.freewheel = atomic_load_explicit(&rt->freewheel, memory_order_relaxed),
 	};
 
-	/*
-	 * Before the table is read, and seen before that: who replaces the table and then finds begun equal to
-	 * ended knows that nobody holds the old one.
-	 */
-	atomic_store(&rt->begun, begun);
 	table = atomic_load(&rt->table);
 	if (table) {
 		if (table->n_inserts + table->n_silent > 0) {
@@ -154,6 +147,29 @@ int jack_backend_process_rt(jack_nframes_t nframes, void *data)
 		cycle.groups = table->audio;
 	}
 	rt->callbacks.process_rt(rt->callbacks.data, &cycle);
-	atomic_store_explicit(&rt->ended, begun, memory_order_release);
-	return 0;
+}
+
+void *jack_backend_thread_rt(void *data)
+{
+	struct jack_rt *rt = data;
+	jack_client_t *client = atomic_load_explicit(&rt->client, memory_order_relaxed);
+
+	/* It is libjack that ends this thread. */
+	for (;;) {
+		jack_nframes_t nframes = jack_cycle_wait(client);
+		uint64_t begun = atomic_load_explicit(&rt->begun, memory_order_relaxed) + 1;
+
+		/*
+		 * Before the table is read, and seen before that: who replaces the table and then finds begun equal
+		 * to ended knows that nobody holds the old one.
+		 */
+		atomic_store(&rt->begun, begun);
+		process_rt(rt, nframes);
+		jack_cycle_signal(client, 0);
+		if (rt->callbacks.finish_rt) {
+			rt->callbacks.finish_rt(rt->callbacks.data);
+		}
+		atomic_store_explicit(&rt->ended, begun, memory_order_release);
+	}
+	return NULL;
 }

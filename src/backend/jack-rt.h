@@ -44,6 +44,10 @@ struct jack_rt {
 	_Atomic uint64_t ended;			  /* and left */
 };
 
-int jack_backend_process_rt(jack_nframes_t nframes, void *data);
+/*
+ * libjack's realtime thread (jack_set_process_thread()); data is the jack_rt. In place of a process callback, because this way
+ * there is a time in each cycle when the server and the programs behind us do not wait for us any more.
+ */
+void *jack_backend_thread_rt(void *data);
 
 #endif

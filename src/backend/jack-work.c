@@ -146,7 +146,7 @@ static void on_shutdown(jack_status_t status, const char *reason, void *data)
 static int set_callbacks(struct jack_backend *j)
 {
 	jack_on_info_shutdown(j->client, on_shutdown, j);
-	if (jack_set_process_callback(j->client, jack_backend_process_rt, &j->rt) ||
+	if (jack_set_process_thread(j->client, jack_backend_thread_rt, &j->rt) ||
 		jack_set_buffer_size_callback(j->client, on_buffer_size, j) ||
 		jack_set_sample_rate_callback(j->client, on_sample_rate, j) ||
 		jack_set_xrun_callback(j->client, on_xrun, j) ||

@@ -311,6 +311,9 @@ void backend_null_cycle(struct backend *b, int64_t now)
 	cycle.groups = devices;
 	n->info.cycles++;
 	b->callbacks.process_rt(b->callbacks.data, &cycle);
+	if (b->callbacks.finish_rt) {
+		b->callbacks.finish_rt(b->callbacks.data);
+	}
 	if (n->rolling) {
 		n->transport_frame += cycle.frames;
 	}

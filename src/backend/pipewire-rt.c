@@ -152,7 +152,11 @@ static void call_rt(struct pwrt *rt)
 	}
 	atomic_fetch_add_explicit(&rt->begun, 1, memory_order_relaxed);
 	if (atomic_load_explicit(&rt->run, memory_order_acquire)) {
+		/* Mostly the graph has gone on already: this is the hook that comes after the nodes. */
 		rt->callbacks.process_rt(rt->callbacks.data, &cycle);
+		if (rt->callbacks.finish_rt) {
+			rt->callbacks.finish_rt(rt->callbacks.data);
+		}
 	}
 	rt->called = true;
 	atomic_fetch_add_explicit(&rt->ended, 1, memory_order_release);

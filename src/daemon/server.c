@@ -25,8 +25,10 @@ struct made {
 #if defined(HAVE_JACK) || defined(HAVE_PIPEWIRE)
 static struct backend_callbacks callbacks_of(struct manager *m)
 {
-	return (struct backend_callbacks){
-		.process_rt = engine_process_rt, .data = m->engine, .insert_rt = insert_process_rt};
+	return (struct backend_callbacks){.process_rt = engine_process_rt,
+		.data = m->engine,
+		.finish_rt = engine_finish_rt,
+		.insert_rt = insert_process_rt};
 }
 
 /* other: there is one already, which will do. */

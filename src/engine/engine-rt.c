@@ -178,13 +178,23 @@ static void discard_rt(const struct wire_plan *wire)
 	}
 }
 
-static void kick_rt(struct engine *engine, const struct wire_plan *wire, const struct audio_cycle *cycle)
+static void kick_rt(struct engine *engine, const struct wire_plan *wire)
 {
-	int r = pacer_kick_rt(wire->ring, cycle->now_ns, &engine->seam.report.kick);
+	int r = pacer_kick_rt(wire->ring, engine->cycle_ns, &engine->seam.report.kick);
 
 	/* EAGAIN: send memory is short; what is left goes with the next kick. */
 	if (r < 0 && r != -EAGAIN) {
 		discard_rt(wire);
+	}
+}
+
+/* A few frames go at once; many would make the graph wait. */
+static void kick_soon_rt(struct engine *engine, const struct wire_plan *wire, uint32_t slots)
+{
+	if (slots > POLICY_AT_ONCE_FRAMES) {
+		engine->to_kick[wire - engine->plan->wires] = true;
+	} else {
+		kick_rt(engine, wire);
 	}
 }
 
@@ -221,7 +231,7 @@ static void send_varying_rt(
 		slots += row_rt(wire, cycle->now_ns, later);
 	}
 	if (!later && (slots > 0 || row > 0)) {
-		kick_rt(engine, wire, cycle);
+		kick_soon_rt(engine, wire, slots);
 	} else if (slots > 0) {
 		pacer_schedule_rt(wire->pacer, slots, cycle->now_ns);
 	}
@@ -250,7 +260,7 @@ static void send_at_once_rt(
 		slots += row_rt(wire, cycle->now_ns, later);
 	}
 	if (!later) {
-		kick_rt(engine, wire, cycle);
+		kick_soon_rt(engine, wire, slots);
 	} else if (slots > 0) {
 		pacer_schedule_rt(wire->pacer, slots, cycle->now_ns);
 	}
@@ -330,9 +340,14 @@ static void count_gap_rt(struct engine *engine, const struct audio_cycle *cycle)
 void engine_process_rt(void *data, const struct audio_cycle *cycle)
 {
 	struct engine *engine = data;
-	uint64_t epoch = atomic_load_explicit(&engine->seam.epoch, memory_order_acquire);
-	const struct engine_plan *plan = atomic_load_explicit(&engine->seam.plan, memory_order_acquire);
+	const struct engine_plan *plan;
 
+	engine->epoch = atomic_load_explicit(&engine->seam.epoch, memory_order_acquire);
+	plan = atomic_load_explicit(&engine->seam.plan, memory_order_acquire);
+	engine->plan = plan;
+	engine->cycle_ns = cycle->now_ns;
+	/* A cycle may have ended without its finish: libjack ends its thread wherever that is. */
+	memset(engine->to_kick, 0, sizeof(engine->to_kick));
 	count_gap_rt(engine, cycle);
 	clock_update_rt(&engine->clock, cycle);
 	for (unsigned i = 0; i < cycle->n_groups; i++) {
@@ -356,5 +371,17 @@ void engine_process_rt(void *data, const struct audio_cycle *cycle)
 		}
 	}
 	seam_count_rt(&engine->seam.report.cycles, 1);
-	atomic_store_explicit(&engine->seam.epoch_seen, epoch, memory_order_release);
+}
+
+void engine_finish_rt(void *data)
+{
+	struct engine *engine = data;
+
+	for (unsigned w = 0; w < engine->plan->n_wires; w++) {
+		if (engine->to_kick[w]) {
+			engine->to_kick[w] = false;
+			kick_rt(engine, &engine->plan->wires[w]);
+		}
+	}
+	atomic_store_explicit(&engine->seam.epoch_seen, engine->epoch, memory_order_release);
 }

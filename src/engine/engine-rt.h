@@ -26,6 +26,11 @@ struct engine {
 	struct seam seam;
 	struct clock clock;    /* RT's */
 	int64_t last_cycle_ns; /* RT's: when the last callback began; 0: there was none */
+	/* RT's, between engine_process_rt() and engine_finish_rt(). */
+	const struct engine_plan *plan;
+	uint64_t epoch;
+	int64_t cycle_ns;
+	bool to_kick[ENGINE_WIRES_MAX]; /* of the plan's wires */
 	const struct sample_kernels *kernels;
 	struct wire *wires[ENGINE_WIRES_MAX];
 	unsigned n_wires;

@@ -22,8 +22,12 @@ int engine_new(const struct sample_kernels *kernels, struct engine **ret_engine)
 /* RT must not run any more. NULL is allowed. */
 void engine_free(struct engine *engine);
 
-/* One cycle; data is the engine: this is a backend's process callback. RT safe; one kick for each wire that has something to send. */
+/*
+ * One cycle; data is the engine: these are a backend's callbacks. A wire's frames go by the first, the second or (see
+ * wire_sending) a thread. RT safe but for one system call for each wire that has something to send, in one of the two.
+ */
 void engine_process_rt(void *data, const struct audio_cycle *cycle);
+void engine_finish_rt(void *data);
 
 /* The backend starts or has stopped calling engine_process_rt(); what was playing then is idle. */
 void engine_set_running(struct engine *engine, bool running);

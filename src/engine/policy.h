@@ -21,10 +21,17 @@
 #define POLICY_SLOTS_MIN (POLICY_FADE_BLOCKS + 20)
 #define POLICY_LATENCY_MAX_FRAMES (POLICY_FILL_MAX_BLOCKS * 8)
 /*
- * From so many frames a second on (8 boxes at 44.1 kHz) a thread of its own sends them: what the kernel takes for them in a
- * callback, a twentieth of each period, is worth more then than the thread's wake-ups.
+ * Frames of a cycle that RT sends before it lets the graph go on. The kernel takes a microsecond or so for each; telling the
+ * server costs some microseconds as well, and these would be added to the time until a frame is on the wire.
  */
-#define POLICY_THREAD_FRAMES_HZ 44100
+#define POLICY_AT_ONCE_FRAMES 24
+/*
+ * From so many frames a second on (24 boxes at 88.2 kHz) a thread of its own sends them: the kernel takes a third of each
+ * period for them and more, and a cycle that came late should not find RT at work on the one before. With fewer frames RT
+ * does it by itself, which is cheaper: a thread is woken, and most often on another core, which has to get the frames from
+ * this one's cache.
+ */
+#define POLICY_THREAD_FRAMES_HZ 264600
 /* Varying periods are prepared for up to this one, unless they are longer already. */
 #define POLICY_VARYING_PERIOD 2048
 

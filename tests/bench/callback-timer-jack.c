@@ -27,6 +27,39 @@ int jack_set_process_callback(jack_client_t *client, JackProcessCallback callbac
 	return real(client, timed_process, arg);
 }
 
+/*
+ * A thread in place of a callback: the graph waits for it from the end of jack_cycle_wait() to jack_cycle_signal(), and for
+ * nobody until it waits again.
+ */
+static __thread int64_t wait_end_ns, signal_ns;
+
+jack_nframes_t jack_cycle_wait(jack_client_t *client)
+{
+	static jack_nframes_t (*real)(jack_client_t *);
+	jack_nframes_t n;
+
+	if (!real) {
+		*(void **)&real = dlsym(RTLD_NEXT, "jack_cycle_wait");
+	}
+	if (wait_end_ns != 0) {
+		callback_timer_add_rt(signal_ns - wait_end_ns, now_ns() - wait_end_ns);
+	}
+	n = real(client);
+	wait_end_ns = now_ns();
+	return n;
+}
+
+void jack_cycle_signal(jack_client_t *client, int status)
+{
+	static void (*real)(jack_client_t *, int);
+
+	if (!real) {
+		*(void **)&real = dlsym(RTLD_NEXT, "jack_cycle_signal");
+	}
+	signal_ns = now_ns();
+	real(client, status);
+}
+
 static int counted_xrun(void *arg)
 {
 	callback_timer_xrun();

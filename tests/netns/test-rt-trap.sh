@@ -138,6 +138,7 @@ jack() {
 	run_case "JACK: the trap catches a system call" provoked jack syscall syscalls
 	run_case "JACK: nothing forbidden in the callback at period 64, one kick a cycle" clean jack 64
 	run_case "JACK: nothing forbidden in the callback at period 100, one kick a cycle" clean jack 100
+	run_case "JACK: nothing forbidden at period 256, where the graph goes on before the kick" clean jack 256
 	run_case "JACK: nothing forbidden in the callback at period 2048, where the pacer kicks" clean_paced jack 2048
 	run_case "JACK: nothing forbidden where a thread kicks, which is woken once a cycle" clean_threaded jack 64
 	run_case "JACK: nothing forbidden with a NetVST insert and a slot, one kick a cycle" clean_netvst jack

@@ -99,6 +99,7 @@ static void process_rt(void *data, const struct audio_cycle *cycle)
 		}
 	}
 	engine_process_rt(sim->engine, &seen);
+	engine_finish_rt(sim->engine);
 	kicks = engine_get_report(sim->engine)->kick.kicks - kicks;
 	sim->kicks_max = MAX(sim->kicks_max, (unsigned)kicks);
 }

@@ -1,7 +1,7 @@
 /*
  * Preloaded into ethlinkd: catches everything that a realtime callback must not do, while it does it.
  *
- * Callbacks are JACK's process callback; of PipeWire, the process method of each node of ours, and the hooks
+ * Callbacks are what JACK's thread does in a cycle, before and after it tells the server that it is ready; of PipeWire, the process method of each node of ours, and the hooks
  * around each turn of the data loop. Every system call made inside of one is trapped (Syscall User Dispatch) and then
  * carried out; sendto is counted as a kick, waking a thread as such, any other is a violation. Calls that need no system call but may block
  * or allocate are wrapped. The report is written at exit to the file named by RT_TRAP_REPORT.
@@ -189,26 +189,35 @@ static void end_callback(void)
 }
 
 #ifdef HAVE_JACK
-static JackProcessCallback real_callback;
+/* From the end of one jack_cycle_wait() to the beginning of the next, but for what libjack does in jack_cycle_signal(). */
+static __thread bool jack_closed;
 
-static int trapped_callback(jack_nframes_t nframes, void *data)
+jack_nframes_t jack_cycle_wait(jack_client_t *client)
 {
-	bool closed = begin_callback("jack");
-	int r = real_callback(nframes, data);
+	jack_nframes_t (*real)(jack_client_t *);
+	jack_nframes_t n;
 
-	if (closed) {
+	if (jack_closed) {
 		end_callback();
 	}
-	return r;
+	*(void **)&real = dlsym(RTLD_NEXT, "jack_cycle_wait");
+	n = real(client);
+	jack_closed = begin_callback("jack");
+	return n;
 }
 
-int jack_set_process_callback(jack_client_t *client, JackProcessCallback callback, void *data)
+void jack_cycle_signal(jack_client_t *client, int status)
 {
-	int (*real)(jack_client_t *, JackProcessCallback, void *);
+	void (*real)(jack_client_t *, int);
 
-	*(void **)&real = dlsym(RTLD_NEXT, "jack_set_process_callback");
-	real_callback = callback;
-	return real(client, trapped_callback, data);
+	selector = SELECTOR_ALLOW;
+	in_callback = false;
+	*(void **)&real = dlsym(RTLD_NEXT, "jack_cycle_signal");
+	real(client, status);
+	if (jack_closed) {
+		in_callback = true;
+		selector = SELECTOR_BLOCK;
+	}
 }
 #endif
 

@@ -19,6 +19,8 @@ sendto
 sem_post
 __errno_location
 clock_gettime
+jack_cycle_signal
+jack_cycle_wait
 jack_port_get_buffer
 jack_midi_clear_buffer
 jack_midi_event_get

@@ -56,15 +56,14 @@ static void test_latency_is_what_was_asked_for(void **state)
 	}
 }
 
-/* From 8 boxes on, at the higher rates 4, a thread sends; never where it would have to share the only core. */
+/* Where it is very much a thread sends; never where it would have to share the only core. */
 static void test_threads(void **state)
 {
 	assert_false(policy_threaded(1, 48000, 8));
-	assert_false(policy_threaded(7, 48000, 2));
-	assert_true(policy_threaded(8, 44100, 2));
-	assert_true(policy_threaded(8, 48000, 2));
-	assert_false(policy_threaded(3, 96000, 2));
-	assert_true(policy_threaded(4, 88200, 2));
+	assert_false(policy_threaded(32, 48000, 2));
+	assert_false(policy_threaded(22, 96000, 2));
+	assert_false(policy_threaded(23, 88200, 2));
+	assert_true(policy_threaded(24, 88200, 2));
 	assert_true(policy_threaded(32, 96000, 2));
 	assert_false(policy_threaded(32, 96000, 1));
 	assert_false(policy_threaded(0, 0, 2));
