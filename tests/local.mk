@@ -51,7 +51,8 @@ unit_tests = \
 	tests/unit/test-policy \
 	tests/unit/test-sample \
 	tests/unit/test-scan \
-	tests/unit/test-state
+	tests/unit/test-state \
+	tests/unit/test-switch
 if WITH_PIPEWIRE
 unit_tests += \
 	tests/unit/test-pw-insert \
@@ -162,6 +163,11 @@ tests_unit_test_pktring_LDADD = libnet.a $(CMOCKA_LIBS)
 
 tests_unit_test_sample_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sample_LDADD = $(DSP_LIBS) $(CMOCKA_LIBS) -lm
+
+tests_unit_test_switch_SOURCES = tests/bench/switch-model.c tests/bench/switch-model.h tests/unit/test-switch.c
+tests_unit_test_switch_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_unit_test_switch_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_switch_LDADD = libengine.a libproto.a $(CMOCKA_LIBS)
 
 tests_unit_test_conf_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
 tests_unit_test_conf_LDADD = libdaemon.a libnet.a libproto.a libbase.a $(INIH_LIBS) $(WAVPACK_LIBS) $(CMOCKA_LIBS) -lpthread

@@ -1,13 +1,17 @@
 # Benchmarks: `make bench-programs` builds them; `sudo make bench` runs the daemon beside the plain port of the
 # plugin and prints how they compare (BENCH_ARGS: options of tests/bench/run-bench.sh); `sudo make bench-pipewire` runs
 # it under PipeWire beside JACK (options of tests/bench/run-pipewire.sh); `sudo make bench-netvst` measures inserts beside
-# plain NetVST clients (options of tests/bench/run-netvst.sh).
-EXTRA_PROGRAMS += tests/bench/bench-insert tests/bench/bench-sample tests/bench/netvst-codec tests/bench/netvst-io
+# plain NetVST clients (options of tests/bench/run-netvst.sh); `make plots` draws what they have written (BENCH_JSON).
+EXTRA_PROGRAMS += tests/bench/bench-insert tests/bench/bench-sample tests/bench/netvst-codec tests/bench/netvst-io \
+	tests/bench/switch-sim
 tests_bench_netvst_io_LDADD = libnet.a libproto.a $(WAVPACK_LIBS) -lpthread -lm
 tests_bench_bench_insert_LDADD = libengine.a libnet.a
 tests_bench_bench_sample_LDADD = $(DSP_LIBS) -lm
 tests_bench_netvst_codec_LDADD = libproto.a $(WAVPACK_LIBS) -lm
-bench_programs = tests/bench/bench-insert tests/bench/bench-sample tests/bench/netvst-codec tests/bench/netvst-io
+tests_bench_switch_sim_SOURCES = tests/bench/switch-model.c tests/bench/switch-model.h tests/bench/switch-sim.c
+tests_bench_switch_sim_LDADD = libengine.a libproto.a libbase.a
+bench_programs = tests/bench/bench-insert tests/bench/bench-sample tests/bench/netvst-codec tests/bench/netvst-io \
+	tests/bench/switch-sim
 
 EXTRA_DIST += \
 	tests/bench/bench.sh \
@@ -18,10 +22,19 @@ EXTRA_DIST += \
 	tests/bench/figures.jq \
 	tests/bench/netvst.jq \
 	tests/bench/pipewire.jq \
+	tests/bench/plot.gp \
+	tests/bench/plot.jq \
+	tests/bench/plot.sh \
 	tests/bench/run-bench.sh \
 	tests/bench/run-netvst.sh \
 	tests/bench/run-pipewire.sh \
-	tests/bench/summary.jq
+	tests/bench/summary.jq \
+	tests/bench/test-plot.sh
+
+if WITH_TESTS
+TESTS += tests/bench/test-plot.sh
+tests/bench/test-plot.log: tests/bench/switch-sim
+endif
 
 if WITH_JACK
 jack_benches = \
@@ -81,7 +94,14 @@ tests/bench/callback-timer.so: $(callback_timer_sources) $(callback_timer_header
 		$(PIPEWIRE_CFLAGS) -shared -fPIC -o $@ $(callback_timer_sources) -ldl
 endif
 
-.PHONY: bench-programs bench bench-netvst bench-pipewire
+# BENCH_JSON: the folder of the benchmarks' JSON files, and of the plots.
+BENCH_JSON = $(srcdir)/doc/performance
+.PHONY: bench-programs bench bench-netvst bench-pipewire plots
+plots: tests/bench/switch-sim
+	$(MKDIR_P) '$(BENCH_JSON)'
+	tests/bench/switch-sim --rate=48000 --period=1024 --boxes=1,2,3,4,5,6,7,8,9,10,12,16,20,24,28,32 \
+		--json='$(BENCH_JSON)/switch.json' > /dev/null
+	bash $(srcdir)/tests/bench/plot.sh --json '$(BENCH_JSON)'
 bench-programs: $(bench_programs)
 bench: all bench-programs
 	BUILD='$(abs_builddir)' bash $(srcdir)/tests/bench/run-bench.sh $(BENCH_ARGS)

@@ -49,6 +49,8 @@ debootstrap     command -v debootstrap
 systemd-container   command -v systemd-nspawn
 dbus-bin        command -v dbus-send
 tmux            command -v tmux
+gnuplot-nox     command -v gnuplot
+libxml2-utils   command -v xmllint
 '
 
 # The packages of a list that are missing, in one line.
