@@ -1,6 +1,6 @@
 #!/bin/bash
 # Unit tests under valgrind, which sees what the sanitizers do not: use of memory that was never set. Those that take
-# longer than a second by themselves are left out. Run in the build folder; as many at once as there are processors.
+# more than a second of processor time by themselves are left out. Run in the build folder; as many at once as there are processors.
 # Usage: check-valgrind.sh TEST-PROGRAM...
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -8,10 +8,12 @@ trap 'rm -f "$log"' EXIT
 check_one() {
 	local t=$1 out
 
-	if [ ! -x "$t" ] || ! timeout 1 "./$t" > /dev/null 2>&1; then
+	# The limit is of processor time: how busy the machine is does not matter.
+	if [ ! -x "$t" ] || ! (ulimit -t 1 && exec timeout 60 "./$t") > /dev/null 2>&1; then
+		printf '# %s takes too long without valgrind\n' "$t"
 		return 0
 	fi
-	out=$(timeout 120 valgrind -q --error-exitcode=99 --leak-check=full "./$t" 2>&1)
+	out=$(timeout 400 valgrind -q --error-exitcode=99 --leak-check=full "./$t" 2>&1)
 	case $? in
 	0) printf 'ok - %s under valgrind\n' "$t" ;;
 	124) printf '# %s takes too long under valgrind\n' "$t" ;;
