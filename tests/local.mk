@@ -18,6 +18,7 @@ EXTRA_DIST += \
 
 if WITH_TESTS
 unit_tests = \
+	tests/unit/test-admission \
 	tests/unit/test-auto \
 	tests/unit/test-claim \
 	tests/unit/test-conf \
@@ -71,6 +72,10 @@ endif
 endif
 
 TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+
+tests_unit_test_admission_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_unit_test_admission_LDFLAGS = -Wl,--wrap=link_monitor_speed
+tests_unit_test_admission_LDADD = $(tests_unit_test_device_LDADD)
 
 tests_unit_test_auto_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_auto_LDADD = libbackend.a $(CMOCKA_LIBS)

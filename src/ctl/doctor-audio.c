@@ -93,10 +93,16 @@ static void examine_state(const struct doctor_facts *facts, const char *state, s
 	while (s < ARRAY_SIZE(states) && strcmp(states[s].state, state) != 0) {
 		s++;
 	}
-	f = doctor_add(report, DOCTOR_PROBLEM, n == 1 ? first->name : NULL, "%s %s %s", names,
-		n == 1 ? "is" : "are", s < ARRAY_SIZE(states) ? states[s].words : state);
+	f = doctor_add(report, DOCTOR_PROBLEM, n == 1 ? first->name : NULL, "%s %s %s%s", names,
+		n == 1 ? "is" : "are",
+		first->reason[0]	 ? "refused: "
+		: s < ARRAY_SIZE(states) ? states[s].words
+					 : state,
+		first->reason);
 	doctor_why(f, n == 1 ? "This box is silent." : "These boxes are silent.");
-	if (s < ARRAY_SIZE(states)) {
+	if (first->reason[0]) {
+		doctor_advise(f, "See \"bandwidth\" above.");
+	} else if (s < ARRAY_SIZE(states)) {
 		doctor_advise(f, "%s", states[s].advice);
 		if (states[s].scan) {
 			doctor_shell_word(word, sizeof(word), first->interface);

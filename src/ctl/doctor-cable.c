@@ -1,17 +1,18 @@
 #include "ctl/doctor-checks.h"
 
 #include "base/util.h"
+#include "net/link.h"
 #include "proto/ethlink.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A block of a box on the wire: frame, checksum, preamble and the gap behind it. */
-#define WIRE_BYTES (ETHLINK_FRAME_LEN + 4 + 8 + 12)
+/* A block of a box on the wire. */
+#define WIRE_BYTES (ETHLINK_FRAME_LEN + LINK_OVERHEAD_LEN)
 #define RATE_UNTIL_KNOWN_HZ 48000
 #define FULL_PERCENT 100.0
-#define BUSY_PERCENT 80.0
+#define BUSY_PERCENT 90.0
 #define COALESCING_MOST_USECS 100
 #define COALESCING_GOOD_USECS 10
 /* Of so many frames one may be damaged: with one box a click every two seconds. */
@@ -160,47 +161,96 @@ static double needed_mbit(unsigned n_boxes, uint64_t rate_hz)
 	return n_boxes * ((double)rate_hz / ETHLINK_BLOCK_FRAMES) * WIRE_BYTES * 8 / 1e6;
 }
 
-static void examine_bandwidth(
-	const struct doctor_facts *facts, const struct doctor_iface *iface, struct doctor_report *report)
+/* Of the busier way; both at once only with full duplex. */
+static unsigned count_boxes(const struct doctor_iface *iface, unsigned n_dacs, unsigned n_adcs)
 {
-	uint64_t known_rate_hz = facts->daemon.sample_rate;
-	uint64_t rate_hz = known_rate_hz ? known_rate_hz : RATE_UNTIL_KNOWN_HZ;
-	/* Both directions at once only with full duplex. */
-	unsigned n =
-		iface->full_duplex == 0 ? iface->n_dacs + iface->n_adcs : MAX(iface->n_dacs, iface->n_adcs);
-	double mbit = needed_mbit(n, rate_hz), percent = 100.0 * mbit / (double)iface->speed_mbit;
-	char sum[DOCTOR_LINE_SIZE], word[DOCTOR_LINE_SIZE];
-	struct doctor_finding *f;
-	unsigned fits = 0;
+	return iface->full_duplex == 0 ? n_dacs + n_adcs : MAX(n_dacs, n_adcs);
+}
 
-	snprintf(sum, sizeof(sum), "%u box%s x %.0f frames/s x %d bytes = %.1f Mbit/s", n, n == 1 ? "" : "es",
-		(double)rate_hz / ETHLINK_BLOCK_FRAMES, WIRE_BYTES, mbit);
-	if (iface->speed_mbit == DOCTOR_UNKNOWN) {
-		doctor_add(report, DOCTOR_SKIPPED, iface->name, "%s; the interface does not tell its speed",
-			sum);
-		return;
+static unsigned count_with_ease(const struct doctor_iface *iface, uint64_t rate_hz)
+{
+	unsigned n = 0;
+
+	while (needed_mbit(n + 1, rate_hz) * 100.0 <= BUSY_PERCENT * (double)iface->speed_mbit) {
+		n++;
 	}
-	if (percent <= BUSY_PERCENT) {
-		doctor_add(report, DOCTOR_OK, iface->name, "%s of %" PRId64 " (%.*f %%)", sum,
-			iface->speed_mbit, percent < 1 ? 1 : 0, percent);
-		return;
-	}
-	while (needed_mbit(fits + 1, rate_hz) * 100.0 <= BUSY_PERCENT * (double)iface->speed_mbit) {
-		fits++;
-	}
-	f = doctor_add(report, percent > FULL_PERCENT ? DOCTOR_PROBLEM : DOCTOR_WARNING, iface->name,
-		"%s of %" PRId64 " (%.0f %%)", sum, iface->speed_mbit, percent);
-	doctor_why(f, percent > FULL_PERCENT
-			      ? "More than the link carries: frames are dropped all the time, on all boxes."
-			      : "Frames queue up behind each other, and any other traffic makes them late.");
+	return n;
+}
+
+static void advise_bandwidth(struct doctor_finding *f, const struct doctor_iface *iface, uint64_t rate_hz)
+{
+	char word[DOCTOR_LINE_SIZE];
+
 	doctor_advise(f,
 		"Use a gigabit interface and switch, or another interface for some of the boxes: at %.1f kHz "
 		"this one carries %u with ease. If both ends can do more than %" PRId64
 		" Mbit/s, the cable is to "
 		"blame; after changing it:",
-		(double)rate_hz / 1000, fits, iface->speed_mbit);
+		(double)rate_hz / 1000, count_with_ease(iface, rate_hz), iface->speed_mbit);
 	doctor_shell_word(word, sizeof(word), iface->name);
 	doctor_command(f, "sudo ethtool --negotiate %s", word);
+}
+
+/* Refused although the link would carry them, or nobody knows what it carries: that is the configuration's word. */
+static void say_configured(
+	struct doctor_report *report, const struct doctor_iface *iface, const char *load, unsigned n_refused)
+{
+	struct doctor_finding *f =
+		doctor_add(report, DOCTOR_PROBLEM, iface->name, "%s; no room for %u more", load, n_refused);
+
+	doctor_why(f, "What bandwidth in [daemon] does not allow is silent.");
+	doctor_advise(f, "If the link carries more, raise bandwidth in ethlinkd.conf, or remove it; then:");
+	doctor_command(f, "ethlinkctl reload");
+}
+
+static void say_overloaded(struct doctor_report *report, const struct doctor_iface *iface, const char *load,
+	unsigned n_refused, bool full, uint64_t rate_hz)
+{
+	struct doctor_finding *f;
+
+	if (n_refused > 0) {
+		f = doctor_add(
+			report, DOCTOR_PROBLEM, iface->name, "%s; no room for %u more", load, n_refused);
+		doctor_why(f, "What does not fit is silent, so that the rest plays without losses.");
+	} else {
+		f = doctor_add(report, full ? DOCTOR_PROBLEM : DOCTOR_WARNING, iface->name, "%s", load);
+		doctor_why(f, full ? "More than the link carries: frames are dropped all the time, on all "
+				     "boxes."
+				   : "Frames queue up behind each other, and any other traffic makes them "
+				     "late.");
+	}
+	advise_bandwidth(f, iface, rate_hz);
+}
+
+static void examine_bandwidth(
+	const struct doctor_facts *facts, const struct doctor_iface *iface, struct doctor_report *report)
+{
+	uint64_t known_rate_hz = facts->daemon.sample_rate;
+	uint64_t rate_hz = known_rate_hz ? known_rate_hz : RATE_UNTIL_KNOWN_HZ;
+	unsigned n_wanted = count_boxes(iface, iface->n_dacs, iface->n_adcs);
+	unsigned n = count_boxes(
+		iface, iface->n_dacs - iface->n_dacs_refused, iface->n_adcs - iface->n_adcs_refused);
+	unsigned n_refused = iface->n_dacs_refused + iface->n_adcs_refused;
+	double mbit = needed_mbit(n, rate_hz), percent = 100.0 * mbit / (double)iface->speed_mbit;
+	bool known = iface->speed_mbit != DOCTOR_UNKNOWN;
+	char load[DOCTOR_LINE_SIZE / 2], of[64] = " Mbit/s";
+
+	if (known) {
+		snprintf(of, sizeof(of), " of %" PRId64 " Mbit/s (%.*f %%)", iface->speed_mbit,
+			percent < 1 ? 1 : 0, percent);
+	}
+	snprintf(load, sizeof(load), "%u box%s x %.0f frames/s x %d bytes = %.1f%s", n, n == 1 ? "" : "es",
+		(double)rate_hz / ETHLINK_BLOCK_FRAMES, WIRE_BYTES, mbit, of);
+	if (n_refused > 0 && (!known || needed_mbit(n_wanted, rate_hz) <= (double)iface->speed_mbit)) {
+		say_configured(report, iface, load, n_refused);
+	} else if (!known) {
+		doctor_add(report, DOCTOR_SKIPPED, iface->name, "%s; the interface does not tell its speed",
+			load);
+	} else if (percent <= BUSY_PERCENT && n_refused == 0) {
+		doctor_add(report, DOCTOR_OK, iface->name, "%s", load);
+	} else {
+		say_overloaded(report, iface, load, n_refused, percent > FULL_PERCENT, rate_hz);
+	}
 }
 
 void doctor_check_bandwidth(const struct doctor_facts *facts, struct doctor_report *report)

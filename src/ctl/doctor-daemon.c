@@ -140,6 +140,16 @@ static int take_telemetry(sd_bus_message *m, struct doctor_facts *facts)
 	return r < 0 ? r : read_each(m, facts, take_device);
 }
 
+static void count_box(const struct doctor_device *device, struct doctor_iface *iface)
+{
+	bool adc = strcmp(device->model, "adc8") == 0, refused = device->reason[0];
+
+	iface->n_dacs += !adc;
+	iface->n_adcs += adc;
+	iface->n_dacs_refused += !adc && refused;
+	iface->n_adcs_refused += adc && refused;
+}
+
 static int add_device(struct doctor_facts *facts, const struct prop_list *list)
 {
 	struct doctor_device *device =
@@ -161,13 +171,13 @@ static int add_device(struct doctor_facts *facts, const struct prop_list *list)
 	copy_prop(device->model, sizeof(device->model), list, "model");
 	copy_prop(device->interface, sizeof(device->interface), list, "interface");
 	copy_prop(device->state, sizeof(device->state), list, "state");
+	copy_prop(device->reason, sizeof(device->reason), list, "reason");
 	if (device->interface[0]) {
 		iface = doctor_facts_iface(facts, device->interface);
 		if (!iface) {
 			return -ENOMEM;
 		}
-		iface->n_dacs += strcmp(device->model, "adc8") != 0;
-		iface->n_adcs += strcmp(device->model, "adc8") == 0;
+		count_box(device, iface);
 	}
 	return 0;
 }

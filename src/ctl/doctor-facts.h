@@ -114,7 +114,8 @@ struct doctor_iface {
 	bool paced;
 	bool threaded; /* a thread sends, not the callback */
 	uint64_t frames_ignored, frames_overrun;
-	unsigned n_dacs, n_adcs;
+	unsigned n_dacs, n_adcs;		 /* that are configured */
+	unsigned n_dacs_refused, n_adcs_refused; /* of these: there was no room for them */
 };
 
 struct doctor_device {
@@ -123,6 +124,7 @@ struct doctor_device {
 	char interface[IF_NAMESIZE];
 	char state[32];
 	char taken_by[32];
+	char reason[DOCTOR_LINE_SIZE / 2]; /* why it is in that state, where the daemon says more than that */
 	uint64_t serial;
 	uint64_t frames_sent, dropped_ring_full, dropped_interface, resyncs, starts, replies, replies_foreign;
 	uint64_t latency_frames;

@@ -3,11 +3,11 @@
 #include "base/util.h"
 #include "ctl/colour.h"
 #include "ctl/json.h"
+#include "ctl/wrap.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define COLUMNS 80
 #define INDENT 26 /* result and title before what was found */
 #define WHY_INDENT 11
 #define COMMAND_INDENT 15
@@ -47,39 +47,13 @@ static uint64_t count_all(const uint64_t bins[HIST_BINS])
 
 /* --- text */
 
-/* Words; those that do not fit begin a line at indent. column: where it stands now. A line feed at the end. */
-static void print_wrapped(FILE *f, const char *text, int column, int indent)
-{
-	bool first = true;
-
-	for (;;) {
-		int len;
-
-		text += strspn(text, " ");
-		if (!*text) {
-			break;
-		}
-		len = (int)strcspn(text, " ");
-		if (!first && column + 1 + len > COLUMNS) {
-			fprintf(f, "\n%*s", indent, "");
-			column = indent;
-			first = true;
-		}
-		fprintf(f, "%s%.*s", first ? "" : " ", len, text);
-		column += len + (first ? 0 : 1);
-		first = false;
-		text += len;
-	}
-	fputc('\n', f);
-}
-
 /* Commands are to be copied, so they stay whole; but behind a bar a shell goes on reading in the next line. */
 static void print_command(FILE *f, const char *command, bool colour)
 {
 	const char *bar = strstr(command, " | sudo ");
 	const char *bold = colour ? BOLD : "", *plain = colour ? PLAIN : "";
 
-	if (COMMAND_INDENT + strlen(command) > COLUMNS && bar) {
+	if (COMMAND_INDENT + strlen(command) > WRAP_COLUMNS && bar) {
 		fprintf(f, "%*s%s%.*s |%s\n", COMMAND_INDENT, "", bold, (int)(bar - command), command, plain);
 		fprintf(f, "%*s%s%s%s\n", COMMAND_INDENT + 4, "", bold, bar + strlen(" | "), plain);
 	} else {
@@ -102,14 +76,14 @@ static void print_finding(FILE *f, const struct doctor_finding *finding, bool co
 		: finding->result == DOCTOR_PROBLEM ? "PROBLEM"
 						    : doctor_result_name(finding->result),
 		colour ? PLAIN : "", finding->check->title);
-	print_wrapped(f, text, INDENT, INDENT);
+	wrap_print(f, text, INDENT, INDENT);
 	if (finding->why[0]) {
 		fprintf(f, "%*s", WHY_INDENT, "");
-		print_wrapped(f, finding->why, WHY_INDENT, WHY_INDENT);
+		wrap_print(f, finding->why, WHY_INDENT, WHY_INDENT);
 	}
 	if (finding->advice[0]) {
 		fprintf(f, "%*s", WHY_INDENT, "");
-		print_wrapped(f, finding->advice, WHY_INDENT, WHY_INDENT);
+		wrap_print(f, finding->advice, WHY_INDENT, WHY_INDENT);
 	}
 	for (unsigned i = 0; i < finding->n_commands; i++) {
 		print_command(f, finding->commands[i], colour);

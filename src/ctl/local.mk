@@ -58,7 +58,9 @@ libctl_a_SOURCES = \
 	src/ctl/status-device.c \
 	src/ctl/status-internal.h \
 	src/ctl/status-netvst.c \
-	src/ctl/status-text.c
+	src/ctl/status-text.c \
+	src/ctl/wrap.c \
+	src/ctl/wrap.h
 libctl_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(NCURSES_CFLAGS)
 if WITH_MIXER
 libctl_a_SOURCES += \

@@ -21,7 +21,7 @@ void status_print_state(const struct prop_list *device, FILE *f, bool colour, in
 /* True where the value number i of an array of origins (gain_origin and the like) was set at run time. */
 bool status_is_runtime(const struct prop_list *device, const char *key, unsigned i);
 
-/* What to do about it, indented lines; none for a box that is online. */
+/* What to do about it, indented lines, the daemon's own where it says why; none for a box that is online. */
 void status_print_hints(const struct prop_list *device, FILE *f);
 
 /* The same for a NetVST section, from its role, state, host, port and error; none where it is as it should be. */

@@ -2,13 +2,14 @@
 
 #include "base/util.h"
 #include "ctl/colour.h"
+#include "ctl/wrap.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS 80
+#define HINT_INDENT 4
 #define CHANNELS 8
 #define BANKS 2
 #define BOX_WIDTH 10 /* "dac8 65535" */
@@ -114,7 +115,7 @@ static void print_hint_line(FILE *f, const char *line, const char *interface)
 {
 	const char *insert = strstr(line, "%s");
 
-	fputs("    ", f);
+	fprintf(f, "%*s", HINT_INDENT, "");
 	if (!insert) {
 		fputs(line, f);
 	} else {
@@ -137,8 +138,14 @@ void status_print_state(const struct prop_list *device, FILE *f, bool colour, in
 
 void status_print_hints(const struct prop_list *device, FILE *f)
 {
+	const char *reason = prop_string(device, "reason", "");
 	size_t s = find_state(device);
 
+	if (*reason) {
+		fprintf(f, "%*s", HINT_INDENT, "");
+		wrap_print(f, reason, HINT_INDENT, HINT_INDENT);
+		return;
+	}
 	for (size_t i = 0; s < ARRAY_SIZE(states) && i < 2 && states[s].hint[i]; i++) {
 		print_hint_line(f, states[s].hint[i], prop_string(device, "interface", "-"));
 	}
@@ -233,8 +240,9 @@ static void print_devices(const struct status *status, FILE *f, bool colour)
 		interface = MAX(interface, strlen(prop_string(&status->devices[i], "interface", "-")));
 	}
 	interface_width = (int)MIN(interface, 32);
-	name_width =
-		name + interface + BOX_WIDTH + STATE_WIDTH + REST_WIDTH + GAPS <= COLUMNS ? (int)name : 0;
+	name_width = name + interface + BOX_WIDTH + STATE_WIDTH + REST_WIDTH + GAPS <= WRAP_COLUMNS
+			     ? (int)name
+			     : 0;
 	fprintf(f, "\n%-*s%s%-*s  %-*s  %-*s%8s %8s %7s\n", name_width, "NAME",
 		name_width > 0 ? "  " : "\n  ", BOX_WIDTH, "BOX", interface_width, "INTERFACE", STATE_WIDTH,
 		"STATE", "LATENCY", "DROPPED", "PEAK dB");

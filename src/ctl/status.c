@@ -20,6 +20,7 @@ static const struct known_key daemon_keys[] = {
 	{"sample_rate"},
 	{"period"},
 	{"xruns"},
+	{"interfaces", 1},
 	{NULL},
 };
 
@@ -53,6 +54,7 @@ static const struct known_key device_keys[] = {
 	{"volume"},
 	{"volume_db", 1},
 	{"volume_mute"},
+	{"reason", 0, true},
 	{NULL},
 };
 

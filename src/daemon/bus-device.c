@@ -108,7 +108,7 @@ static int get_text(sd_bus *sd, const char *path, const char *interface, const c
 {
 	const struct bus_device *bd = data;
 	const struct device *d = bd->device;
-	char mac[ETHLINK_MAC_SIZE];
+	char mac[ETHLINK_MAC_SIZE], reason[ADMISSION_TEXT_MAX];
 	const char *text;
 
 	if (strcmp(property, "Name") == 0) {
@@ -121,6 +121,9 @@ static int get_text(sd_bus *sd, const char *path, const char *interface, const c
 		text = conf_volume_to_string(d->conf->volume);
 	} else if (strcmp(property, "State") == 0) {
 		text = device_state_to_string(d->state);
+	} else if (strcmp(property, "Reason") == 0) {
+		admission_reason(d, reason);
+		text = reason;
 	} else {
 		bus_format_mac(d->mac, mac);
 		text = mac;
@@ -222,7 +225,7 @@ static int get_clock_ppm(sd_bus *sd, const char *path, const char *interface, co
 
 /* --- signals --- */
 
-#define PROPERTIES_MAX 16
+#define PROPERTIES_MAX 20
 
 /* Which properties a change is about. */
 static const struct {
@@ -230,6 +233,7 @@ static const struct {
 	const char *property;
 } changes_of[] = {
 	{BUS_STATE, "State"},
+	{BUS_STATE, "Reason"},
 	{BUS_LEVELS, "GainDb"},
 	{BUS_LEVELS, "Muted"},
 	{BUS_LEVELS, "Phantom"},
@@ -307,6 +311,7 @@ const sd_bus_vtable bus_device_vtable[] = {
 	SD_BUS_PROPERTY("Mac", "s", get_text, 0, EMITS),
 	SD_BUS_PROPERTY("Interface", "s", get_text, 0, EMITS),
 	SD_BUS_PROPERTY("State", "s", get_text, 0, EMITS),
+	SD_BUS_PROPERTY("Reason", "s", get_text, 0, EMITS),
 	SD_BUS_PROPERTY("GainDb", "ad", get_gain, 0, EMITS),
 	SD_BUS_PROPERTY("GainMinDb", "d", get_gain_limit, 0, EMITS),
 	SD_BUS_PROPERTY("GainMaxDb", "d", get_gain_limit, 0, EMITS),

@@ -139,7 +139,7 @@ static int append_device(sd_bus_message *m, struct bus_device *bd)
 {
 	const struct device *d = bd->device;
 	struct bus_counter counters[BUS_COUNTERS];
-	char mac[ETHLINK_MAC_SIZE];
+	char mac[ETHLINK_MAC_SIZE], reason[ADMISSION_TEXT_MAX];
 	int r;
 
 	bus_format_mac(d->mac, mac);
@@ -151,6 +151,8 @@ static int append_device(sd_bus_message *m, struct bus_device *bd)
 	r = r < 0 ? r : bus_append_sv(m, "mac", "s", mac);
 	r = r < 0 ? r : bus_append_sv(m, "interface", "s", d->conf->interface);
 	r = r < 0 ? r : bus_append_sv(m, "state", "s", device_state_to_string(d->state));
+	admission_reason(d, reason);
+	r = r < 0 ? r : bus_append_sv(m, "reason", "s", reason);
 	r = r < 0 ? r : append_levels(m, d);
 	r = r < 0 ? r : append_volume(m, d);
 	r = r < 0 ? r : append_peaks(m, bd);
@@ -161,6 +163,33 @@ static int append_device(sd_bus_message *m, struct bus_device *bd)
 	r = r < 0 ? r : bus_append_sv(m, "clock_ppm", "d", (double)NAN);
 	r = r < 0 ? r : bus_append_sv(m, "streaming", "b", (int)(engine_dac_mode(d->dac) != DAC_IDLE));
 	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* What is not known is NaN. */
+static int append_iface(sd_bus_message *m, const struct iface *iface)
+{
+	const struct admission_state *s = &iface->admission;
+	const double limit_mbit = (double)s->link.limit_bps / 1e6;
+	int r;
+
+	r = sd_bus_message_open_container(m, 'a', "{sv}");
+	r = r < 0 ? r : bus_append_sv(m, "name", "s", iface->name);
+	r = r < 0 ? r : bus_append_sv(m, "link_mbit", "d", s->speed.mbit > 0 ? s->speed.mbit : (double)NAN);
+	r = r < 0 ? r : bus_append_sv(m, "limit_mbit", "d", limit_mbit > 0 ? limit_mbit : (double)NAN);
+	r = r < 0 ? r : bus_append_sv(m, "needed_mbit", "d", admission_mbit(&s->link, s->sum.needed));
+	r = r < 0 ? r : bus_append_sv(m, "admitted_mbit", "d", admission_mbit(&s->link, s->sum.admitted));
+	return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_ifaces(sd_bus_message *m, const struct manager *manager)
+{
+	int r = bus_begin_sv(m, "interfaces", "aa{sv}");
+
+	r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "a{sv}");
+	for (unsigned i = 0; r >= 0 && i < manager->n_ifaces; i++) {
+		r = append_iface(m, manager->ifaces[i]);
+	}
+	return bus_end_sv(m, r < 0 ? r : sd_bus_message_close_container(m));
 }
 
 static int append_daemon(sd_bus_message *m, const struct manager *manager)
@@ -176,6 +205,7 @@ static int append_daemon(sd_bus_message *m, const struct manager *manager)
 	r = r < 0 ? r : bus_append_sv(m, "sample_rate", "u", info.rate_hz);
 	r = r < 0 ? r : bus_append_sv(m, "period", "u", info.period_frames);
 	r = r < 0 ? r : bus_append_sv(m, "xruns", "t", info.xruns);
+	r = r < 0 ? r : append_ifaces(m, manager);
 	return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

@@ -111,6 +111,32 @@ static int print_daemon_interface(const struct conf *conf, const struct conf_dev
 	return fprintf(f, "%s", conf->interface);
 }
 
+static bool parse_bandwidth(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
+{
+	char q[CONF_QUOTE_MAX];
+	int v;
+
+	if (strcmp(value, "auto") == 0) {
+		v = CONF_BANDWIDTH_AUTO;
+	} else if (strcmp(value, "unlimited") == 0) {
+		v = CONF_BANDWIDTH_UNLIMITED;
+	} else if (!conf_parse_decimal(value, &v) || v < 1 || v > CONF_BANDWIDTH_MAX) {
+		conf_complain(p, "%s is not allowed; write auto, unlimited, or 1 to %d (Mbit/s)",
+			conf_quote(value, q), CONF_BANDWIDTH_MAX);
+		return false;
+	}
+	conf->bandwidth_mbit = v;
+	return true;
+}
+
+static int print_bandwidth(const struct conf *conf, const struct conf_device *dev, FILE *f)
+{
+	if (conf->bandwidth_mbit > 0) {
+		return fprintf(f, "%d", conf->bandwidth_mbit);
+	}
+	return fprintf(f, "%s", conf->bandwidth_mbit == CONF_BANDWIDTH_AUTO ? "auto" : "unlimited");
+}
+
 static bool parse_log_level(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
 	char q[CONF_QUOTE_MAX];
@@ -201,6 +227,7 @@ const struct conf_key conf_daemon_keys[CONF_DAEMON_KEYS] = {
 	[CONF_DAEMON_CLIENT_NAME] = {"client-name", parse_client_name, print_client_name},
 	[CONF_DAEMON_JACK_SERVER] = {"jack-server", parse_jack_server, print_jack_server},
 	[CONF_DAEMON_INTERFACE] = {"interface", parse_daemon_interface, print_daemon_interface},
+	[CONF_DAEMON_BANDWIDTH] = {"bandwidth", parse_bandwidth, print_bandwidth},
 	[CONF_DAEMON_LOG_LEVEL] = {"log-level", parse_log_level, print_log_level},
 	[CONF_DAEMON_QDISC_BYPASS] = {"qdisc-bypass", parse_qdisc_bypass, print_qdisc_bypass},
 	[CONF_DAEMON_SOCKET_PRIORITY] = {"socket-priority", parse_socket_priority, print_socket_priority},
@@ -214,6 +241,7 @@ void conf_set_defaults(struct conf *conf)
 	conf->backend = CONF_BACKEND_AUTO;
 	strcpy(conf->client_name, "ethlink");
 	strcpy(conf->jack_server, "default");
+	conf->bandwidth_mbit = CONF_BANDWIDTH_AUTO;
 	conf->log_level = LOG_INFO;
 	conf->socket_priority = 6;
 	conf->fade_ms = 10;

@@ -28,6 +28,9 @@
 #define CONF_NETVST_CONNECTS 4
 #define CONF_BLOCK_MIN 16
 #define CONF_NETVST_LATENCY_MAX 16384 /* sample frames */
+#define CONF_BANDWIDTH_AUTO 0	      /* what the link of the interface carries */
+#define CONF_BANDWIDTH_UNLIMITED (-1)
+#define CONF_BANDWIDTH_MAX 400000 /* Mbit/s */
 #define CONF_LATENCY_AUTO (-1)
 #define CONF_LATENCY_MAX 960 /* sample frames; what a box's queue can hold besides bursts */
 
@@ -64,6 +67,7 @@ enum conf_daemon_key {
 	CONF_DAEMON_CLIENT_NAME,
 	CONF_DAEMON_JACK_SERVER,
 	CONF_DAEMON_INTERFACE,
+	CONF_DAEMON_BANDWIDTH,
 	CONF_DAEMON_LOG_LEVEL,
 	CONF_DAEMON_QDISC_BYPASS,
 	CONF_DAEMON_SOCKET_PRIORITY,
@@ -173,6 +177,7 @@ struct conf {
 	char client_name[CONF_NAME_MAX + 1];
 	char jack_server[64];
 	char interface[IF_NAMESIZE]; /* "" : none given */
+	int bandwidth_mbit; /* of each interface: CONF_BANDWIDTH_AUTO, _UNLIMITED or 1..CONF_BANDWIDTH_MAX */
 	enum log_level log_level;
 	bool qdisc_bypass;	 /* [daemon] qdisc-bypass */
 	enum conf_sender sender; /* [daemon] sender */

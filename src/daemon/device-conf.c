@@ -122,7 +122,10 @@ bool device_must_wait(const struct device *d)
 {
 	const struct device *e = player_of(d, d->iface->name, d->mac);
 
-	return e && !d->leaving && !d->next && (e->leaving || e->next);
+	if (d->leaving || d->next) {
+		return false;
+	}
+	return (d->policy_ok && d->admission == ADMISSION_WAIT) || (e && (e->leaving || e->next));
 }
 
 /* The old box has faded out and is anybody's. */
@@ -168,6 +171,8 @@ void device_move(struct device *d)
 		return;
 	}
 	d->iface = iface;
+	d->admission = ADMISSION_WAIT;
+	d->said_refused = false;
 	switch_conf(d, d->next_owner, d->next);
 	forget_next(d);
 	change_ports(d, old);

@@ -36,7 +36,10 @@ void device_levels_changed(struct device *d);
 float device_factor(const struct device *d, unsigned k);
 
 /* --- device-conf.c --- */
-/* A reload has given this box from one device to another: the one before must have let go of it. */
+/*
+ * There is no room on the link for it yet; or a reload has given this box from one device to another: the one before must
+ * have let go of it.
+ */
 bool device_must_wait(const struct device *d);
 /* The old box has faded out: on to the next one, if that is free. */
 void device_move(struct device *d);

@@ -243,6 +243,7 @@ void device_format_changed(struct device *d)
 	if (d->rate_hz != m->info.rate_hz) {
 		d->rate_hz = m->info.rate_hz;
 		d->last_good_ns = 0;
+		d->admission = ADMISSION_WAIT;
 	}
 	device_make_settings(d, m->info.rate_hz);
 	device_publish(d, false);
@@ -336,6 +337,9 @@ static enum device_state find_state(const struct device *d, int64_t now)
 	if (!d->iface->link.carrier) {
 		return DEVICE_LINK_DOWN;
 	}
+	if (d->admission == ADMISSION_REFUSE) {
+		return DEVICE_UNSUPPORTED;
+	}
 	if (hold_is_others(&d->hold, good, now)) {
 		return DEVICE_TAKEN_OVER;
 	}
@@ -391,7 +395,7 @@ static void say_state(struct device *d)
 	case DEVICE_STOPPED:
 	case DEVICE_UNSUPPORTED:
 	case DEVICE_NO_INTERFACE:
-		break; /* said once for all devices, where it happened */
+		break; /* said where it happened */
 	}
 }
 
@@ -461,7 +465,9 @@ void device_update(struct device *d, int64_t now)
 		device_move(d);
 		return;
 	}
-	if (d->iface->ring && d->iface->link.carrier && !d->leaving && !d->manager->stopping) {
+	if (d->admission == ADMISSION_REFUSE && device_idle(d)) {
+		hold_release(&d->hold);
+	} else if (d->iface->ring && d->iface->link.carrier && !d->leaving && !d->manager->stopping) {
 		hold_update(d, now);
 	}
 	state = find_state(d, now);

@@ -13,7 +13,7 @@
 
 enum device_state {
 	DEVICE_STOPPED,	    /* no audio server */
-	DEVICE_UNSUPPORTED, /* its rate or period is none that a box takes */
+	DEVICE_UNSUPPORTED, /* its rate or period is none that a box takes, or the link has no room for it */
 	DEVICE_NO_INTERFACE,
 	DEVICE_LINK_DOWN,
 	DEVICE_SEARCHING, /* sending, no valid reply yet or any more */
@@ -33,6 +33,8 @@ struct device {
 	struct backend_group *group;
 	uint8_t mac[ETHLINK_MAC_LEN];
 	enum device_state state;
+	enum admission admission;
+	bool said_refused;
 	bool running; /* what the engine was told */
 	bool vacant;  /* has let go of its old box, and waits for the next one */
 	bool leaving; /* no longer configured: goes when it has faded out */

@@ -6,6 +6,7 @@
 #ifndef DAEMON_IFACE_H
 #define DAEMON_IFACE_H
 
+#include "daemon/admission.h"
 #include "daemon/manager.h"
 #include "engine/policy.h"
 #include "net/link.h"
@@ -14,6 +15,7 @@ struct iface {
 	struct manager *manager;
 	char name[IF_NAMESIZE];
 	struct link_info link; /* ifindex 0: not there */
+	struct admission_state admission;
 	struct wire *wire;
 	struct pktring *ring; /* the wire's; NULL: closed */
 	int ring_ifindex;     /* what the ring is bound to */

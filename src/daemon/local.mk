@@ -2,6 +2,8 @@
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(INIH_CFLAGS)
 libdaemon_a_SOURCES = \
+	src/daemon/admission.c \
+	src/daemon/admission.h \
 	src/daemon/bus-append.c \
 	src/daemon/bus-device.c \
 	src/daemon/bus-internal.h \

@@ -1,5 +1,6 @@
 #include "daemon/manager.h"
 
+#include "daemon/admission.h"
 #include "daemon/bus.h"
 #include "daemon/device.h"
 #include "daemon/iface.h"
@@ -64,6 +65,7 @@ static void on_link(void *data, const struct link_info *info)
 			bool carrier = iface->link.carrier;
 
 			iface_link_changed(iface, info);
+			admission_link_changed(iface);
 			if (!carrier && iface->link.carrier) {
 				see_boxes(m, iface);
 			}
@@ -136,6 +138,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 	bool fading = m->stopping || m->rejoin;
 
 	set_tick(m, fading ? TICK_HURRY_NS : TICK_NS);
+	admission_update(m, now);
 	for (unsigned i = 0; i < m->n_ifaces; i++) {
 		iface_update(m->ifaces[i], now);
 	}

@@ -1,13 +1,19 @@
 #include "net/link.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* Words of a mask of link modes, of which a settings request has three. The kernel of today has four. */
+#define MODE_WORDS_MAX 32
 
 struct link_monitor {
 	int fd;
@@ -156,6 +162,42 @@ void link_monitor_free(struct link_monitor *m)
 int link_monitor_ask(struct link_monitor *m)
 {
 	return ask_dump(m);
+}
+
+/* An ioctl about interfaces may be made on a socket of any kind. */
+static bool ask_settings(
+	const struct link_monitor *m, const char *name, struct ethtool_link_settings *settings)
+{
+	struct ifreq ifr = {.ifr_data = (void *)settings};
+
+	memcpy(ifr.ifr_name, name, strnlen(name, sizeof(ifr.ifr_name) - 1));
+	settings->cmd = ETHTOOL_GLINKSETTINGS;
+	return ioctl(m->fd, SIOCETHTOOL, &ifr) == 0;
+}
+
+void link_monitor_speed(const struct link_monitor *m, const char *name, struct link_speed *ret_speed)
+{
+	union {
+		struct ethtool_link_settings settings;
+		uint32_t room[sizeof(struct ethtool_link_settings) / sizeof(uint32_t) + 3 * MODE_WORDS_MAX];
+	} ask = {0};
+	int words;
+
+	memset(ret_speed, 0, sizeof(*ret_speed));
+	/* The first answer is how many words a mask has, below zero; the second has the rest. */
+	if (!m || !ask_settings(m, name, &ask.settings)) {
+		return;
+	}
+	words = -ask.settings.link_mode_masks_nwords;
+	if (words <= 0 || words > MODE_WORDS_MAX) {
+		return;
+	}
+	ask.settings.link_mode_masks_nwords = (int8_t)words;
+	if (!ask_settings(m, name, &ask.settings) || ask.settings.speed >= INT32_MAX) {
+		return; /* SPEED_UNKNOWN is -1 */
+	}
+	ret_speed->mbit = ask.settings.speed;
+	ret_speed->half_duplex = ask.settings.duplex == DUPLEX_HALF;
 }
 
 int link_monitor_fd(const struct link_monitor *m)

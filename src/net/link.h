@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What a frame takes on the wire besides its bytes: preamble, checksum, and the gap to the next one. */
+#define LINK_OVERHEAD_LEN (8 + 4 + 12)
+
 struct link_monitor;
 
 struct link_info {
@@ -25,6 +28,11 @@ struct link_info {
 	bool removed;  /* the interface went away; only ifindex and name count */
 };
 
+struct link_speed {
+	uint32_t mbit;	  /* 0: it does not tell */
+	bool half_duplex; /* both ends share it */
+};
+
 /* Called for each interface in a dump and for each change; info is valid during the call. */
 typedef void (*link_change_fn)(void *data, const struct link_info *info);
 /* A whole dump has come through: interfaces that it did not name are gone. May be NULL. */
@@ -37,6 +45,9 @@ void link_monitor_free(struct link_monitor *monitor);
 
 /* Asks for a dump: all interfaces are told again. 0 or -errno. */
 int link_monitor_ask(struct link_monitor *monitor);
+
+/* Asks the driver of the interface of this name; of its changes there is no news. monitor: NULL: nobody can be asked. */
+void link_monitor_speed(const struct link_monitor *monitor, const char *name, struct link_speed *ret_speed);
 
 int link_monitor_fd(const struct link_monitor *monitor);
 

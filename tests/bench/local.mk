@@ -33,7 +33,7 @@ EXTRA_DIST += \
 
 if WITH_TESTS
 TESTS += tests/bench/test-plot.sh
-tests/bench/test-plot.log: tests/bench/switch-sim
+tests/bench/test-plot.sh.log: tests/bench/switch-sim
 endif
 
 if WITH_JACK

@@ -1,6 +1,7 @@
 # Not part of `make check`: they need root and take minutes. `sudo make check-netns` or the top folder's `check` run them.
 NETNS_TESTS = \
 	tests/netns/test-errors.sh \
+	tests/netns/test-bandwidth.sh \
 	tests/netns/test-mixer.sh \
 	tests/netns/test-probe.sh \
 	tests/netns/test-startup.sh \

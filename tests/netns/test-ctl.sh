@@ -109,7 +109,7 @@ shows_json() {
 		"phantom_origin","labels","gain_min_db","gain_max_db","config_gain_db","config_mute","hold_dbfs","clips"]'
 
 	nt_ctl status --json | jq -e --argjson keys "$keys" '(keys_unsorted == ["version", "backend", "connected", "sample_rate",
-		"period", "xruns", "devices", "netvst"]) and (.devices | length == 2) and .netvst == [] and
+		"period", "xruns", "interfaces", "devices", "netvst"]) and (.devices | length == 2) and .netvst == [] and
 		(.devices[] | keys_unsorted[0:($keys | length)] == $keys) and .devices[1].mute == [range(8) | true] and
 		.devices[0].labels[1] == "Main R"' > /dev/null &&
 		nt_ctl status front-left --json | jq -e '(.devices | length == 1 and .[0].name == "front-left") and .netvst == []' > /dev/null

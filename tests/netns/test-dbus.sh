@@ -69,6 +69,7 @@ END
 .Peaks signal adadat
 .Phantom property ab emits-change
 .Probes property t -
+.Reason property s emits-change
 .Replies property t -
 .RepliesForeign property t -
 .Reset method - -

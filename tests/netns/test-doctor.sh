@@ -53,7 +53,7 @@ healthy() {
 	start && procs_until 10 "cycles" cycles_have_come || return 1
 	finding daemon ok "process ${PROCS_PID[ethlinkd]}" && finding raw-socket ok CAP_NET_RAW &&
 		finding interface ok "up, with a link (driver veth)" && finding interface-kind ok "virtual" &&
-		finding bandwidth ok "1 box x 6000 frames/s x 344 bytes = 16.5 Mbit/s of 10000" &&
+		finding bandwidth ok "1 box x 6000 frames/s x 344 bytes = 16.5 of 10000 Mbit/s" &&
 		finding duplex ok "full" && finding link-errors ok "no errors" && finding audio-server ok jack &&
 		finding rate-period ok "48000 Hz, period 256 (5.33 ms)" && finding boxes ok "1 of 1 online" &&
 		finding other-hosts ok "nobody else" && finding drops ok "none" || return 1

@@ -1,7 +1,7 @@
 EXTRA_DIST += tests/tools/test-wav-compare.sh
 
 if WITH_TESTS
-noinst_PROGRAMS += tests/tools/bus-flood tests/tools/bus-peer
+noinst_PROGRAMS += tests/tools/bus-flood tests/tools/bus-peer tests/tools/tap-link
 tests_tools_bus_flood_SOURCES = tests/tools/bus-flood.c
 tests_tools_bus_flood_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_tools_bus_flood_LDADD = $(SYSTEMD_LIBS)
@@ -9,6 +9,9 @@ tests_tools_bus_flood_LDADD = $(SYSTEMD_LIBS)
 tests_tools_bus_peer_SOURCES = tests/tools/bus-peer.c
 tests_tools_bus_peer_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_tools_bus_peer_LDADD = $(SYSTEMD_LIBS)
+
+tests_tools_tap_link_SOURCES = tests/tools/tap-link.c
+tests_tools_tap_link_LDADD = libproto.a
 endif
 
 # Links the backend alone, without the daemon.

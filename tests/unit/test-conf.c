@@ -39,6 +39,7 @@ static void test_empty(void **state)
 		assert_int_equal(conf->socket_priority, 6);
 		assert_int_equal(conf->sender, CONF_SENDER_AUTO);
 		assert_int_equal(conf->fade_ms, 10);
+		assert_int_equal(conf->bandwidth_mbit, CONF_BANDWIDTH_AUTO);
 		assert_int_equal(conf->n_devices, 0);
 		conf_unref(conf);
 	}
@@ -50,7 +51,7 @@ static void test_daemon(void **state)
 	struct conf *conf =
 		load_ok("[daemon]\nbackend = pipewire\nclient-name = my.boxes-1\njack-server=second\n"
 			"interface = eth0.5\nlog-level = debug\nqdisc-bypass = on\nsocket-priority = 0\n"
-			"fade = 1000\nsender = thread\n");
+			"fade = 1000\nsender = thread\nbandwidth = 400000\n");
 
 	assert_int_equal(conf->backend, CONF_BACKEND_PIPEWIRE);
 	assert_string_equal(conf->client_name, "my.boxes-1");
@@ -61,6 +62,7 @@ static void test_daemon(void **state)
 	assert_int_equal(conf->socket_priority, 0);
 	assert_int_equal(conf->sender, CONF_SENDER_THREAD);
 	assert_int_equal(conf->fade_ms, 1000);
+	assert_int_equal(conf->bandwidth_mbit, 400000);
 	assert_int_equal(conf->where_key[CONF_DAEMON_FADE].line, 9);
 	assert_string_equal(conf->where_key[CONF_DAEMON_FADE].file, "t");
 	conf_unref(conf);
@@ -279,6 +281,12 @@ static void test_bad_daemon(void **state)
 		{"interface = ; x", "interface: '' cannot be a network interface"},
 		{"interface = 1234567890123456",
 			"interface: '1234567890123456' cannot be a network interface"},
+		{"bandwidth = 0",
+			"bandwidth: '0' is not allowed; write auto, unlimited, or 1 to 400000 (Mbit/s)"},
+		{"bandwidth = 400001", "bandwidth: '400001' is not allowed"},
+		{"bandwidth = -1", "bandwidth: '-1' is not allowed"},
+		{"bandwidth = 99.5", "bandwidth: '99.5' is not allowed"},
+		{"bandwidth = none", "bandwidth: 'none' is not allowed"},
 		{"log-level = loud",
 			"log-level: 'loud' is not allowed; write error, warning, notice, info or debug"},
 		{"qdisc-bypass = maybe",
@@ -294,7 +302,7 @@ static void test_bad_daemon(void **state)
 		{"fade = 4294967296", "fade: '4294967296' is not allowed"},
 		{"fade = 99999999999999999999", "fade: '99999999999999999999' is not allowed"},
 		{"gain = 3", "gain: unknown key in [daemon]; there are backend, client-name, jack-server, "
-			     "interface, log-level, qdisc-bypass, socket-priority, sender, "
+			     "interface, bandwidth, log-level, qdisc-bypass, socket-priority, sender, "
 			     "fade"},
 	};
 
@@ -569,6 +577,7 @@ static void assert_conf_equal(const struct conf *a, const struct conf *b)
 	assert_int_equal(a->socket_priority, b->socket_priority);
 	assert_int_equal(a->sender, b->sender);
 	assert_int_equal(a->fade_ms, b->fade_ms);
+	assert_int_equal(a->bandwidth_mbit, b->bandwidth_mbit);
 	assert_int_equal(a->n_netvsts, b->n_netvsts);
 	assert_int_equal(a->n_devices, b->n_devices);
 	for (unsigned i = 0; i < a->n_devices; i++) {
@@ -616,6 +625,9 @@ static void test_round_trip(void **state)
 	check_round_trip(DAC "gain=1,2,3,4,5,6,7,-8\nmute=0,0,0,0,0,0,0,1\nlatency=0\nmonitor=yes\ntakeover="
 			     "yes\nlabels=,,x\n"
 			     "connect=a:b,,,,,,,c:d e\n");
+	check_round_trip("[daemon]\nbandwidth=unlimited\n");
+	check_round_trip("[daemon]\nbandwidth=1\n");
+	check_round_trip("[daemon]\nbandwidth=auto\n");
 	check_round_trip(DAC "labels=a=;b,#2 c;d\n");
 	check_round_trip(DAC "positions=FL,,AUX8\nvolume=software\ndescription=a;b, c\npreferred=1\n");
 	check_round_trip(DAC "volume=ignore\ndescription=#1\n");

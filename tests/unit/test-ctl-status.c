@@ -216,7 +216,8 @@ static void check_json(fill_fn fill, const char *want)
 
 #define DAEMON_JSON \
 	"{\n  \"version\": \"0.1.0\",\n  \"backend\": \"jack\",\n  \"connected\": true,\n" \
-	"  \"sample_rate\": 48000,\n  \"period\": 64,\n  \"xruns\": 3,\n"
+	"  \"sample_rate\": 48000,\n  \"period\": 64,\n  \"xruns\": 3,\n" \
+	"  \"interfaces\": null,\n"
 #define DEVICE_JSON(name) \
 	"    {\n      \"name\": \"" name "\",\n      \"model\": \"dac8\",\n      \"serial\": 65535,\n" \
 	"      \"mac\": \"00:e8:da:c0:ff:ff\",\n      \"interface\": \"enp3s0\",\n" \
@@ -231,7 +232,8 @@ static void check_json(fill_fn fill, const char *want)
 	"      \"gain_min_db\": null,\n      \"gain_max_db\": null,\n" \
 	"      \"config_gain_db\": null,\n      \"config_mute\": null,\n" \
 	"      \"hold_dbfs\": null,\n      \"clips\": null,\n" \
-	"      \"volume\": null,\n      \"volume_db\": null,\n      \"volume_mute\": null"
+	"      \"volume\": null,\n      \"volume_db\": null,\n      \"volume_mute\": null,\n" \
+	"      \"reason\": null"
 
 static void test_json(void **state)
 {
@@ -314,6 +316,7 @@ static void test_json_unknown(void **state)
 	check_json(fill_unknown,
 		"{\n  \"version\": \"9\",\n  \"backend\": null,\n  \"connected\": null,\n"
 		"  \"sample_rate\": null,\n  \"period\": null,\n  \"xruns\": null,\n"
+		"  \"interfaces\": null,\n"
 		"  \"later\": \"x\\\"\\\\\\u000a\\u00e4\\ud83c\\udfb5\",\n  \"a\\\"b\": 255,\n"
 		"  \"devices\": [\n" DEVICE_JSON("stage") ",\n"
 		"      \"n16\": -7,\n      \"x64\": -9223372036854775808,\n"
@@ -636,6 +639,56 @@ static void test_text_states(void **state)
 	free(text);
 }
 
+#define REASON                                                                                               \
+	"box does not fit: 4 boxes x 33.024 Mbit/s = 132.1 Mbit/s, the link of tap0 carries 100 Mbit/s; "    \
+	"take 48 "                                                                                           \
+	"kHz, another interface\x1b[2J, or set bandwidth in [daemon]"
+
+/* One that is refused, and one where the daemon has no more to say than its state. */
+static int fill_refused(sd_bus_message *m)
+{
+	int r;
+
+	if ((r = sd_bus_message_append(m, "a{sv}", 4, "version", "s", "0.1.0", "connected", "b", 1,
+		     "sample_rate", "u", 96000, "interfaces", "aa{sv}", 1, 3, "name", "s", "tap0",
+		     "link_mbit", "d", (double)NAN, "admitted_mbit", "d", 99.072)) < 0 ||
+		(r = sd_bus_message_open_container(m, 'a', "(a{sv})")) < 0 ||
+		(r = add_device(m, "hall", "tap0", "unsupported")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "reason", "s", REASON)) < 0 ||
+		(r = end_device(m)) < 0 || (r = add_device(m, "stage", "tap0", "unsupported")) < 0 ||
+		(r = sd_bus_message_append(m, "{sv}", "reason", "s", "")) < 0 || (r = end_device(m)) < 0) {
+		return r;
+	}
+	return sd_bus_message_close_container(m);
+}
+
+static void test_reason(void **state)
+{
+	static const char wrapped[] =
+		"    box does not fit: 4 boxes x 33.024 Mbit/s = 132.1 Mbit/s, the link of tap0\n"
+		"    carries 100 Mbit/s; take 48 kHz, another interface?[2J, or set bandwidth in\n"
+		"    [daemon]\n";
+	char *text = text_of(fill_refused, false), *hint;
+	struct status status;
+
+	check_width(text);
+	assert_non_null(strstr(text, wrapped));
+	/* The general hint only where there is nothing better. */
+	hint = strstr(text, "    set it to 44100, 48000");
+	assert_non_null(hint);
+	assert_true(hint > strstr(text, "stage"));
+	assert_null(strstr(hint + 1, "    set it to 44100, 48000"));
+	free(text);
+	ask_ok(fill_refused, &status);
+	text = json(&status);
+	assert_non_null(strstr(text, "  \"interfaces\": [{\"name\": \"tap0\", \"link_mbit\": null, "
+				     "\"admitted_mbit\": 99.1}],\n"));
+	assert_non_null(strstr(text, "\"reason\": \"box does not fit: 4 boxes"));
+	assert_non_null(strstr(text, "\"reason\": null"));
+	free(text);
+	status_fini(&status);
+}
+
 static void test_text_colour(void **state)
 {
 	char *text = text_of(fill_states, true);
@@ -942,6 +995,7 @@ int main(void)
 		cmocka_unit_test(test_text_volume),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_text_states),
+		cmocka_unit_test(test_reason),
 		cmocka_unit_test(test_text_colour),
 		cmocka_unit_test(test_text_wide),
 		cmocka_unit_test(test_text_no_device),

@@ -61,6 +61,15 @@ static void add_devices(struct doctor_facts *facts, unsigned n)
 	}
 }
 
+/* Of four boxes the second. */
+static void refuse_one(struct doctor_facts *facts)
+{
+	add_devices(facts, 2);
+	strcpy(facts->devices[1].state, "unsupported");
+	strcpy(facts->devices[1].reason, "box does not fit: 4 boxes x 33.024 Mbit/s = 132.1 Mbit/s");
+	iface0(facts)->n_dacs_refused = 1;
+}
+
 /* A client and a server; a block of 512 at a period of 64 is gathered in 448 frames. */
 static void add_sections(struct doctor_facts *facts)
 {
@@ -267,8 +276,13 @@ MAKE(member, strcpy(i->master, "br0"))
 MAKE(veth, i->virtual = true)
 MAKE(fast_4, i->speed_mbit = 100; add_devices(facts, 2))
 MAKE(fast_5, i->speed_mbit = 100; add_devices(facts, 3))
+MAKE(fast_6, i->speed_mbit = 100; add_devices(facts, 4))
 MAKE(fast_7, i->speed_mbit = 100; add_devices(facts, 5))
 MAKE(fast_3_at_96, i->speed_mbit = 100; d->sample_rate = 96000; add_devices(facts, 1))
+MAKE(refused_at_96, i->speed_mbit = 100; d->sample_rate = 96000; refuse_one(facts))
+MAKE(refused_all, i->speed_mbit = 10; refuse_one(facts); i->n_dacs_refused = 4)
+MAKE(refused_by_conf, refuse_one(facts))
+MAKE(refused_unknown, i->speed_mbit = DOCTOR_UNKNOWN; refuse_one(facts))
 MAKE(fast_unknown_rate, i->speed_mbit = 10; d->sample_rate = 0)
 MAKE(both_ways, i->speed_mbit = 100; i->n_dacs = 4; i->n_adcs = 4)
 MAKE(both_ways_half, i->speed_mbit = 100; i->n_dacs = 4; i->n_adcs = 4; i->full_duplex = 0)
@@ -301,6 +315,7 @@ MAKE(no_cycle, d->rt_priority = 0; d->cycles = 0)
 MAKE(one_searching, strcpy(box[1].state, "searching"))
 MAKE(all_link_down, strcpy(box[0].state, "link-down"); strcpy(box[1].state, "link-down"))
 MAKE(new_state, strcpy(box[0].state, "dancing"))
+MAKE(bad_rate, strcpy(box[0].state, "unsupported"))
 MAKE(no_box, facts->n_devices = facts->n_netvst = 0)
 MAKE(taken, strcpy(box[0].state, "taken-over"); strcpy(box[0].taken_by, "02:00:00:00:00:99"))
 MAKE(taken_here, strcpy(box[0].state, "taken-over"))
@@ -539,16 +554,30 @@ static const struct change changes[] = {
 	{"interface-kind", DOCTOR_OK, "virtual", NULL, veth},
 	{"interface-kind", DOCTOR_SKIPPED, "cannot be looked at", NULL, no_iface},
 	/* 6000 frames of 344 bytes a second are 16.512 Mbit/s. */
-	{"bandwidth", DOCTOR_OK, "2 boxes x 6000 frames/s x 344 bytes = 33.0 Mbit/s of 1000 (3 %)", NULL,
+	{"bandwidth", DOCTOR_OK, "2 boxes x 6000 frames/s x 344 bytes = 33.0 of 1000 Mbit/s (3 %)", NULL,
 		nothing},
-	{"bandwidth", DOCTOR_OK, "of 10000 (0.3 %)", NULL, fast_10g},
-	{"bandwidth", DOCTOR_OK, "66.0 Mbit/s of 100 (66 %)", NULL, fast_4},
-	{"bandwidth", DOCTOR_WARNING, "82.6 Mbit/s of 100 (83 %)", "carries 4 with ease", fast_5},
-	{"bandwidth", DOCTOR_PROBLEM, "7 boxes x 6000 frames/s x 344 bytes = 115.6 Mbit/s of 100 (116 %)",
+	{"bandwidth", DOCTOR_OK, "of 10000 Mbit/s (0.3 %)", NULL, fast_10g},
+	{"bandwidth", DOCTOR_OK, "66.0 of 100 Mbit/s (66 %)", NULL, fast_4},
+	{"bandwidth", DOCTOR_OK, "82.6 of 100 Mbit/s (83 %)", NULL, fast_5},
+	{"bandwidth", DOCTOR_WARNING, "99.1 of 100 Mbit/s (99 %)", "carries 5 with ease", fast_6},
+	{"bandwidth", DOCTOR_PROBLEM, "7 boxes x 6000 frames/s x 344 bytes = 115.6 of 100 Mbit/s (116 %)",
 		"ethtool --negotiate enp3s0", fast_7},
-	{"bandwidth", DOCTOR_WARNING, "3 boxes x 12000 frames/s x 344 bytes = 99.1 Mbit/s", "carries 2",
+	{"bandwidth", DOCTOR_WARNING, "3 boxes x 12000 frames/s x 344 bytes = 99.1 of 100", "carries 2",
 		fast_3_at_96},
-	{"bandwidth", DOCTOR_PROBLEM, "33.0 Mbit/s of 10 (330 %)", "carries 0", fast_unknown_rate},
+	{"bandwidth", DOCTOR_PROBLEM,
+		"3 boxes x 12000 frames/s x 344 bytes = 99.1 of 100 Mbit/s (99 %); no room for 1 more",
+		"carries 2", refused_at_96},
+	{"bandwidth", DOCTOR_PROBLEM,
+		"0 boxes x 6000 frames/s x 344 bytes = 0.0 of 10 Mbit/s (0.0 %); no room "
+		"for 4 more",
+		"ethtool --negotiate enp3s0", refused_all},
+	{"bandwidth", DOCTOR_PROBLEM,
+		"3 boxes x 6000 frames/s x 344 bytes = 49.5 of 1000 Mbit/s (5 %); no room "
+		"for 1 more",
+		"raise bandwidth in ethlinkd.conf", refused_by_conf},
+	{"bandwidth", DOCTOR_PROBLEM, "3 boxes x 6000 frames/s x 344 bytes = 49.5 Mbit/s; no room for 1 more",
+		"ethlinkctl reload", refused_unknown},
+	{"bandwidth", DOCTOR_PROBLEM, "33.0 of 10 Mbit/s (330 %)", "carries 0", fast_unknown_rate},
 	{"bandwidth", DOCTOR_OK, "4 boxes", NULL, both_ways},
 	{"bandwidth", DOCTOR_PROBLEM, "8 boxes", "gigabit", both_ways_half},
 	{"bandwidth", DOCTOR_SKIPPED, "33.0 Mbit/s; the interface does not tell its speed", NULL,
@@ -638,6 +667,8 @@ static const struct change changes[] = {
 	{"boxes", DOCTOR_PROBLEM, "box1 is searched for", "scan enp3s0 --probe", one_searching},
 	{"boxes", DOCTOR_PROBLEM, "box0, box1 are without a link", "cable", all_link_down},
 	{"boxes", DOCTOR_PROBLEM, "box0 is dancing", NULL, new_state},
+	{"boxes", DOCTOR_PROBLEM, "box0 is silent: no box takes this rate", "rate, period", bad_rate},
+	{"boxes", DOCTOR_PROBLEM, "box1 is refused: box does not fit", "See \"bandwidth\"", refused_at_96},
 	{"boxes", DOCTOR_WARNING, "no box is configured", "scan", no_box},
 	{"other-hosts", DOCTOR_OK, "nobody else", NULL, nothing},
 	{"other-hosts", DOCTOR_PROBLEM, "the host 02:00:00:00:00:99", "ether proto 0x0802", taken},
@@ -1453,8 +1484,8 @@ static int fill_status(sd_bus_message *m)
 		"connected", "b", 1, "sample_rate", "u", 48000, "period", "u", 64, "xruns", "t", UINT64_C(3),
 		2, 7, "name", "s", "stage", "model", "s", "dac8", "serial", "q", 7, "interface", "s",
 		"enp3s0", "state", "s", "online", "frames_sent", "t", UINT64_C(1000), "replies", "t",
-		UINT64_C(50), 4, "name", "s", "mics", "model", "s", "adc8", "interface", "s", "enp3s0",
-		"state", "s", "searching\x1b[31m");
+		UINT64_C(50), 5, "name", "s", "mics", "model", "s", "adc8", "interface", "s", "enp3s0",
+		"state", "s", "searching\x1b[31m", "reason", "s", "no room\x1b");
 }
 
 /* Fewer bins than there are, and more. */
@@ -1528,7 +1559,11 @@ static void test_daemon(void **state)
 	assert_int_equal(box->starts, 34);
 	assert_int_equal(box->replies_foreign, 35);
 	assert_string_equal(box->taken_by, "02:00:00:00:00:99");
+	assert_string_equal(box->reason, "");
 	assert_string_equal(facts.devices[1].state, "searching?[31m");
+	assert_string_equal(facts.devices[1].reason, "no room?");
+	assert_int_equal(facts.ifaces[0].n_dacs_refused, 0);
+	assert_int_equal(facts.ifaces[0].n_adcs_refused, 1);
 	doctor_facts_fini(&facts);
 }
 
@@ -1732,10 +1767,10 @@ static void test_text(void **state)
 	text = print(&facts, false, false, false);
 	assert_non_null(strstr(text, "\nNetwork\n"
 				     "  ok       link           enp3s0: up, with a link (driver igb)\n"));
-	assert_non_null(
-		strstr(text, "  PROBLEM  bandwidth      enp3s0: 7 boxes x 6000 frames/s x 344 bytes = 115.6\n"
-			     "                          Mbit/s of 100 (116 %)\n"
-			     "           More than the link carries: "));
+	assert_non_null(strstr(text,
+		"  PROBLEM  bandwidth      enp3s0: 7 boxes x 6000 frames/s x 344 bytes = 115.6 of\n"
+		"                          100 Mbit/s (116 %)\n"
+		"           More than the link carries: "));
 	assert_non_null(strstr(text, "\n               sudo ethtool --negotiate enp3s0\n"));
 	assert_non_null(strstr(text, "\n1 problem, 0 warnings, 35 ok, 7 skipped; with -v"));
 	assert_null(strstr(text, "rtkit"));
