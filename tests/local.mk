@@ -54,6 +54,9 @@ unit_tests = \
 	tests/unit/test-scan \
 	tests/unit/test-state \
 	tests/unit/test-switch
+if WITH_JACK
+unit_tests += tests/unit/test-jack-rt
+endif
 if WITH_PIPEWIRE
 unit_tests += \
 	tests/unit/test-pw-insert \
@@ -89,6 +92,9 @@ tests_unit_test_device_LDADD = libdaemon.a libbackend.a libengine.a libnet.a $(D
 
 tests_unit_test_netvst_life_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_netvst_life_LDADD = $(tests_unit_test_device_LDADD)
+
+tests_unit_test_jack_rt_CFLAGS = $(TEST_CFLAGS) $(JACK_CFLAGS)
+tests_unit_test_jack_rt_LDADD = libbackend.a $(CMOCKA_LIBS)
 
 tests_unit_test_doctor_CFLAGS = $(TEST_CFLAGS) $(SYSTEMD_CFLAGS)
 tests_unit_test_doctor_LDADD = libctl.a libnet.a libproto.a libbase.a $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lpthread -lm
@@ -211,7 +217,7 @@ tests_unit_test_pw_rt_CFLAGS = $(TEST_CFLAGS) $(PIPEWIRE_CFLAGS)
 tests_unit_test_pw_rt_LDADD = libbackend.a $(CMOCKA_LIBS)
 
 sim_tests = tests/unit/test-emu-box tests/sim/test-engine tests/sim/test-insert-client \
-	tests/sim/test-insert-slot tests/sim/test-insert-slot-life tests/sim/test-varying
+	tests/sim/test-insert-slot tests/sim/test-insert-slot-life tests/sim/test-steady tests/sim/test-varying
 check_PROGRAMS += $(sim_tests)
 TESTS += $(sim_tests)
 
@@ -238,6 +244,11 @@ tests_sim_test_insert_slot_life_SOURCES = tests/sim/slot-sim.c tests/sim/slot-si
 tests_sim_test_insert_slot_life_CPPFLAGS = $(tests_sim_test_engine_CPPFLAGS)
 tests_sim_test_insert_slot_life_CFLAGS = $(TEST_CFLAGS)
 tests_sim_test_insert_slot_life_LDADD = $(tests_sim_test_insert_slot_LDADD)
+
+tests_sim_test_steady_SOURCES = tests/sim/sim.c tests/sim/sim.h tests/sim/test-steady.c
+tests_sim_test_steady_CPPFLAGS = $(tests_sim_test_engine_CPPFLAGS)
+tests_sim_test_steady_CFLAGS = $(TEST_CFLAGS)
+tests_sim_test_steady_LDADD = $(tests_sim_test_engine_LDADD)
 
 tests_sim_test_varying_SOURCES = tests/sim/signals.c tests/sim/signals.h tests/sim/sim.c tests/sim/sim.h \
 	tests/sim/test-varying.c

@@ -11,12 +11,37 @@ static void *get_buffer_rt(_Atomic(jack_port_t *) *port, jack_nframes_t nframes)
 	return p ? jack_port_get_buffer(p, nframes) : NULL;
 }
 
-static void get_buffers_rt(struct jack_rt_group *group, jack_nframes_t nframes)
+/*
+ * What nothing is connected to is silence: JACK would fill a buffer with it in each cycle, and we would convert it. JACK2 tells
+ * from the graph as it is in this cycle, as it does when it gives a buffer; so what is connected is heard from its first cycle
+ * on, whenever somebody was told of it. A port that was connected gets its buffer unasked, which is right in any case.
+ */
+static const float *get_input_rt(
+	const struct jack_rt *rt, struct jack_rt_group *group, unsigned k, jack_nframes_t nframes)
+{
+	jack_port_t *port = atomic_load_explicit(&group->in[k], memory_order_relaxed);
+	uint32_t bit = UINT32_C(1) << k;
+
+	if (!port) {
+		return NULL;
+	}
+	if (rt->sees_links && (group->unconnected & bit || group->look % JACK_LOOK_CYCLES == k)) {
+		if (jack_port_connected(port) == 0) {
+			group->unconnected |= bit;
+			return NULL;
+		}
+		group->unconnected &= ~bit;
+	}
+	return jack_port_get_buffer(port, nframes);
+}
+
+static void get_buffers_rt(const struct jack_rt *rt, struct jack_rt_group *group, jack_nframes_t nframes)
 {
 	for (unsigned k = 0; k < AUDIO_CHANNELS; k++) {
-		group->audio.in[k] = get_buffer_rt(&group->in[k], nframes);
+		group->audio.in[k] = get_input_rt(rt, group, k, nframes);
 		group->audio.out[k] = get_buffer_rt(&group->out[k], nframes);
 	}
+	group->look++;
 }
 
 /* --- inserts --- */
@@ -141,7 +166,7 @@ static void process_rt(struct jack_rt *rt, jack_nframes_t nframes)
 			run_inserts_rt(rt, table, &cycle);
 		}
 		for (unsigned i = 0; i < table->n_groups; i++) {
-			get_buffers_rt(table->groups[i], nframes);
+			get_buffers_rt(rt, table->groups[i], nframes);
 		}
 		cycle.n_groups = table->n_groups;
 		cycle.groups = table->audio;

@@ -12,6 +12,8 @@
 /* Of an insert's ports, those before this one are audio. */
 #define JACK_INSERT_MIDI AUDIO_INSERT_CHANNELS
 #define JACK_INSERT_PORTS (JACK_INSERT_MIDI + 1)
+/* A port that was connected is asked once in so many cycles whether it still is. */
+#define JACK_LOOK_CYCLES 64
 
 /* The ports of a device or an insert as RT sees them. */
 struct jack_rt_group {
@@ -19,6 +21,9 @@ struct jack_rt_group {
 	struct audio_insert *insert; /* NULL: a device */
 	_Atomic(jack_port_t *) in[AUDIO_CHANNELS];
 	_Atomic(jack_port_t *) out[AUDIO_CHANNELS];
+	/* RT's own. */
+	uint32_t unconnected; /* bit k: nothing was connected to input k when that was looked at last */
+	uint32_t look;	      /* counts cycles: when to look at the others */
 };
 
 /* The groups that RT goes through. Replaced as a whole, never changed. */
@@ -36,6 +41,7 @@ struct jack_table {
 struct jack_rt {
 	struct backend_callbacks callbacks;
 	_Atomic(jack_client_t *) client; /* set before there are callbacks */
+	bool sees_links; /* fixed: jack_port_connected() takes no lock in the callback */
 	CACHELINE_ALIGNED _Atomic(struct jack_table *) table;
 	_Atomic uint32_t rate_hz;
 	_Atomic uint32_t xruns;

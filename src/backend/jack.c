@@ -540,6 +540,8 @@ int backend_jack_new(const char *client_name, const char *server, const struct b
 	j->base.ops = &jack_ops;
 	j->base.callbacks = *callbacks;
 	j->rt.callbacks = *callbacks;
+	/* JACK2 is 1.9.x; JACK1 and PipeWire have a lock around their lists of connections. */
+	j->rt.sees_links = strncmp(jack_get_version_string(), "1.9.", 4) == 0;
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

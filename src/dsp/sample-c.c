@@ -3,6 +3,8 @@
 #include <endian.h>
 #include <string.h>
 
+const float sample_silence[SAMPLE_BLOCKS_MAX * SAMPLE_BLOCK_FRAMES] __attribute__((aligned(64)));
+
 /* A copy of bits: an x87 load would quieten a signalling NaN on the way. */
 static inline uint32_t bits_of(const float *f)
 {
@@ -76,6 +78,12 @@ static void pack_c(int32_t *dst, const float *const src[SAMPLE_CHANNELS], size_t
 	}
 }
 
+static void pack_blocks_c(int32_t *const *dst, size_t blocks, const float *const src[SAMPLE_CHANNELS],
+	float peak[SAMPLE_CHANNELS])
+{
+	pack_each_block(&sample_kernels_c, dst, blocks, src, peak);
+}
+
 static void unpack_c(float *const dst[SAMPLE_CHANNELS], const int32_t *src, size_t frames,
 	float peak[SAMPLE_CHANNELS])
 {
@@ -95,5 +103,6 @@ static void unpack_c(float *const dst[SAMPLE_CHANNELS], const int32_t *src, size
 const struct sample_kernels sample_kernels_c = {
 	.name = "c",
 	.pack = pack_c,
+	.pack_blocks = pack_blocks_c,
 	.unpack = unpack_c,
 };

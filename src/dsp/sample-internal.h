@@ -27,6 +27,36 @@
 #define SAMPLE_SCALE 0x1p31f
 #define SAMPLE_UNSCALE 0x1p-31f
 
+/* What a channel without a buffer has, as much of it as one call of pack_blocks takes. */
+extern const float sample_silence[SAMPLE_BLOCKS_MAX * SAMPLE_BLOCK_FRAMES];
+
+static inline bool any_of_four(const float *const src[4])
+{
+	return src[0] || src[1] || src[2] || src[3];
+}
+
+/* One by one: as below, vector loads would have to wait. */
+static inline void with_silence(const float **ret, const float *const *src, unsigned channels)
+{
+	for (unsigned k = 0; k < channels; k++) {
+		ret[k] = src[k] ? src[k] : sample_silence;
+	}
+}
+
+/* pack_blocks() of a set that does its work in pack(). */
+static inline void pack_each_block(const struct sample_kernels *set, int32_t *const *dst, size_t blocks,
+	const float *const src[SAMPLE_CHANNELS], float peak[SAMPLE_CHANNELS])
+{
+	for (size_t b = 0; b < blocks; b++) {
+		const float *from[SAMPLE_CHANNELS];
+
+		for (unsigned k = 0; k < SAMPLE_CHANNELS; k++) {
+			from[k] = src[k] ? src[k] + b * SAMPLE_BLOCK_FRAMES : NULL;
+		}
+		set->pack(dst[b], from, SAMPLE_BLOCK_FRAMES, peak);
+	}
+}
+
 /*
  * Asked with branches: the caller has most likely just written these pointers, and a vector load of several
  * would have to wait until they have reached the cache.

@@ -71,6 +71,12 @@ static void pack_neon(int32_t *dst, const float *const src[SAMPLE_CHANNELS], siz
 	pack_half(dst + 4, src + 4, frames, peak + 4);
 }
 
+static void pack_blocks_neon(int32_t *const *dst, size_t blocks, const float *const src[SAMPLE_CHANNELS],
+	float peak[SAMPLE_CHANNELS])
+{
+	pack_each_block(&sample_kernels_neon, dst, blocks, src, peak);
+}
+
 static inline float32x4_t load_frame(const int32_t *src, uint32x4_t *max)
 {
 	float32x4_t x = vmulq_n_f32(vcvtq_f32_s32(vld1q_s32(src)), SAMPLE_UNSCALE);
@@ -123,5 +129,6 @@ static void unpack_neon(float *const dst[SAMPLE_CHANNELS], const int32_t *src, s
 const struct sample_kernels sample_kernels_neon = {
 	.name = "neon",
 	.pack = pack_neon,
+	.pack_blocks = pack_blocks_neon,
 	.unpack = unpack_neon,
 };

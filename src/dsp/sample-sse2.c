@@ -32,6 +32,11 @@ static inline __m128 load_channel(const float *src, size_t i)
 	return src ? _mm_loadu_ps(src + i) : _mm_load_ps(silence);
 }
 
+static inline void store_half(int32_t *dst, __m128i x)
+{
+	_mm_storeu_si128((__m128i *)(void *)dst, x);
+}
+
 /* Four channels of a stream of eight. */
 static inline void pack_half(int32_t *dst, const float *const src[4], size_t frames, float peak[4])
 {
@@ -44,10 +49,10 @@ static inline void pack_half(int32_t *dst, const float *const src[4], size_t fra
 		__m128 r3 = load_channel(src[3], i);
 
 		_MM_TRANSPOSE4_PS(r0, r1, r2, r3);
-		_mm_storeu_si128((__m128i *)(void *)dst, convert(r0, &max));
-		_mm_storeu_si128((__m128i *)(void *)(dst + SAMPLE_CHANNELS), convert(r1, &max));
-		_mm_storeu_si128((__m128i *)(void *)(dst + 2 * SAMPLE_CHANNELS), convert(r2, &max));
-		_mm_storeu_si128((__m128i *)(void *)(dst + 3 * SAMPLE_CHANNELS), convert(r3, &max));
+		store_half(dst, convert(r0, &max));
+		store_half(dst + SAMPLE_CHANNELS, convert(r1, &max));
+		store_half(dst + 2 * SAMPLE_CHANNELS, convert(r2, &max));
+		store_half(dst + 3 * SAMPLE_CHANNELS, convert(r3, &max));
 		dst += 4 * SAMPLE_CHANNELS;
 	}
 	raise_peaks(peak, max);
@@ -58,6 +63,57 @@ static void pack_sse2(int32_t *dst, const float *const src[SAMPLE_CHANNELS], siz
 {
 	pack_half(dst, src, frames, peak);
 	pack_half(dst + 4, src + 4, frames, peak + 4);
+}
+
+/* Four channels of which all have a buffer. */
+static void pack_present(
+	int32_t *const *dst, size_t offset, size_t blocks, const float *const src[4], float peak[4])
+{
+	__m128 max = _mm_setzero_ps();
+
+	for (size_t b = 0; b < blocks; b++) {
+		int32_t *to = dst[b] + offset;
+
+		for (size_t i = b * SAMPLE_BLOCK_FRAMES; i < (b + 1) * SAMPLE_BLOCK_FRAMES; i += 4) {
+			__m128 r0 = _mm_loadu_ps(src[0] + i);
+			__m128 r1 = _mm_loadu_ps(src[1] + i);
+			__m128 r2 = _mm_loadu_ps(src[2] + i);
+			__m128 r3 = _mm_loadu_ps(src[3] + i);
+
+			_MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+			store_half(to, convert(r0, &max));
+			store_half(to + SAMPLE_CHANNELS, convert(r1, &max));
+			store_half(to + 2 * SAMPLE_CHANNELS, convert(r2, &max));
+			store_half(to + 3 * SAMPLE_CHANNELS, convert(r3, &max));
+			to += 4 * SAMPLE_CHANNELS;
+		}
+	}
+	raise_peaks(peak, max);
+}
+
+/* Four channels of a stream of eight; offset: 0 or 4. */
+static void pack_half_blocks(
+	int32_t *const *dst, size_t offset, size_t blocks, const float *const src[4], float peak[4])
+{
+	const float *from[4];
+
+	if (any_of_four(src)) {
+		with_silence(from, src, 4);
+		pack_present(dst, offset, blocks, from, peak);
+		return;
+	}
+	for (size_t b = 0; b < blocks; b++) {
+		for (size_t i = 0; i < SAMPLE_BLOCK_FRAMES; i++) {
+			store_half(dst[b] + offset + i * SAMPLE_CHANNELS, _mm_setzero_si128());
+		}
+	}
+}
+
+static void pack_blocks_sse2(int32_t *const *dst, size_t blocks, const float *const src[SAMPLE_CHANNELS],
+	float peak[SAMPLE_CHANNELS])
+{
+	pack_half_blocks(dst, 0, blocks, src, peak);
+	pack_half_blocks(dst, 4, blocks, src + 4, peak + 4);
 }
 
 static inline __m128 load_frame(const int32_t *src, __m128 *max)
@@ -113,5 +169,6 @@ static void unpack_sse2(float *const dst[SAMPLE_CHANNELS], const int32_t *src, s
 const struct sample_kernels sample_kernels_sse2 = {
 	.name = "sse2",
 	.pack = pack_sse2,
+	.pack_blocks = pack_blocks_sse2,
 	.unpack = unpack_sse2,
 };

@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 #define SAMPLE_CHANNELS 8
+#define SAMPLE_BLOCK_FRAMES 8 /* sample frames of a block */
+#define SAMPLE_BLOCKS_MAX 8   /* that one call of pack_blocks takes */
 
 struct sample_kernels {
 	const char *name; /* "c", "sse2", "avx2", "neon" */
@@ -26,6 +28,13 @@ struct sample_kernels {
 	 * denormals do not count; infinity counts as such). src and dst must not overlap.
 	 */
 	void (*pack)(int32_t *dst, const float *const src[SAMPLE_CHANNELS], size_t frames,
+		float peak[SAMPLE_CHANNELS]);
+
+	/*
+	 * The same for 1 to SAMPLE_BLOCKS_MAX blocks that do not stand one behind the other: block b of the channels, from
+	 * their frame b * SAMPLE_BLOCK_FRAMES on, goes to dst[b].
+	 */
+	void (*pack_blocks)(int32_t *const *dst, size_t blocks, const float *const src[SAMPLE_CHANNELS],
 		float peak[SAMPLE_CHANNELS]);
 
 	/* The way back: dst[k] may be NULL (nobody listens). peak as above, of the floats written. */

@@ -7,7 +7,10 @@
 /* So long frames bear the mark after a change of settings: the box has taken them from one of these by then. */
 #define MARK_NS (50 * NSEC_PER_MSEC)
 
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
 static const float silence[ETHLINK_BLOCK_FRAMES];
+static const float as_they_are[ETHLINK_CHANNELS] = {1, 1, 1, 1, 1, 1, 1, 1};
 
 void dac_publish_gain_rt(struct dac *dac)
 {
@@ -27,14 +30,59 @@ float dac_level_wanted_rt(const struct dac *dac, unsigned k)
 		       : dac->now->volume[k];
 }
 
+static uint64_t gains_rt(const uint8_t gain[ETHLINK_CHANNELS])
+{
+	uint64_t gains;
+
+	memcpy(&gains, gain, sizeof(gains));
+	return gains;
+}
+
+/* One of eight bytes is ETHLINK_GAIN_MUTE: 0 where all bits are the other way round. */
+static bool has_mute_rt(uint64_t gains)
+{
+	uint64_t zero = gains ^ (ETHLINK_GAIN_MUTE * EACH_BYTE);
+
+	return ((zero - EACH_BYTE) & ~zero & (0x80 * EACH_BYTE)) != 0;
+}
+
 bool dac_is_scaling_rt(const struct dac *dac)
 {
+	return memcmp(dac->level, as_they_are, sizeof(as_they_are)) != 0 ||
+	       memcmp(dac->now->volume, as_they_are, sizeof(as_they_are)) != 0 ||
+	       has_mute_rt(gains_rt(dac->now->gain)) || has_mute_rt(gains_rt(dac->header + ETHLINK_OFF_GAIN));
+}
+
+bool dac_is_steady_rt(const struct dac *dac)
+{
+	return dac->mode == DAC_RUNNING && !dac->scaling && dac->fade == 1.0f && dac->fade_step == 0.0f &&
+	       dac->lead == 0 && dac->n_partial == 0 && dac->src_frames % ETHLINK_BLOCK_FRAMES == 0 &&
+	       dac->header[ETHLINK_OFF_MARK] == 0 &&
+	       gains_rt(dac->header + ETHLINK_OFF_GAIN) == gains_rt(dac->now->gain);
+}
+
+static void advance_rt(struct dac *dac, uint32_t frames)
+{
 	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		if (dac->level[k] != 1.0f || dac_level_wanted_rt(dac, k) != 1.0f) {
-			return true;
-		}
+		dac->src[k] = dac->src[k] ? dac->src[k] + frames : NULL;
 	}
-	return false;
+}
+
+void dac_frames_rt(struct dac *dac, uint8_t *const *frames, uint32_t n)
+{
+	int32_t *audio[SAMPLE_BLOCKS_MAX];
+
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(frames[i], dac->header, ETHLINK_HEADER_LEN);
+		audio[i] = (int32_t *)(void *)(frames[i] + ETHLINK_OFF_AUDIO);
+	}
+	dac->kernels->pack_blocks(audio, n, dac->src, dac->peak);
+	dac->blocks -= n;
+	dac->sent += n;
+	dac->src_frames -= n * ETHLINK_BLOCK_FRAMES;
+	if (dac->src_frames > 0) {
+		advance_rt(dac, n * ETHLINK_BLOCK_FRAMES);
+	}
 }
 
 void dac_take_block_rt(struct dac *dac, const float *ret_src[ETHLINK_CHANNELS])

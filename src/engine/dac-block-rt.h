@@ -17,6 +17,12 @@ float dac_level_wanted_rt(const struct dac *dac, unsigned k);
 /* Any channel's factor is not 1, or shall not be. RT safe. */
 bool dac_is_scaling_rt(const struct dac *dac);
 
+/*
+ * Of a cycle that is about to be made: all of its frames have the same header, and whole blocks of the graph's samples as they
+ * are. RT safe.
+ */
+bool dac_is_steady_rt(const struct dac *dac);
+
 /* The next eight frames of the graph's samples: pointers into the ports, or the scratch block. RT safe. */
 void dac_take_block_rt(struct dac *dac, const float *ret_src[ETHLINK_CHANNELS]);
 /* The block through the fade, into the scratch block. RT safe. */

@@ -279,6 +279,7 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 	dac->sent = 0;
 	dac->full = 0;
 	dac->blocks = 0;
+	dac->steady = false;
 	if (!dac->now || !dac->group) {
 		return 0;
 	}
@@ -306,16 +307,15 @@ uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const st
 			shift_rt(dac);
 		}
 	}
-	for (unsigned k = 0; k < ETHLINK_CHANNELS; k++) {
-		dac->src[k] = dac->group->in[k];
-		dac->peak[k] = 0.0f;
-	}
+	memcpy(dac->src, dac->group->in, sizeof(dac->src));
+	memset(dac->peak, 0, sizeof(dac->peak));
 	dac->src_frames = cycle->frames;
 	dac->scaling = dac_is_scaling_rt(dac);
 	if (dac->mode == DAC_RUNNING) {
 		leave_out_rt(dac);
 	}
 	dac->blocks = dac->lead + (dac->n_partial + dac->src_frames) / ETHLINK_BLOCK_FRAMES;
+	dac->steady = dac_is_steady_rt(dac);
 	return dac->blocks;
 }
 
@@ -342,6 +342,10 @@ void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns)
 {
 	int32_t *audio = (int32_t *)(void *)(frame + ETHLINK_OFF_AUDIO);
 
+	if (dac->steady) {
+		dac_frames_rt(dac, &frame, 1);
+		return;
+	}
 	dac_step_gain_rt(dac, due_ns);
 	memcpy(frame, dac->header, ETHLINK_HEADER_LEN);
 	if (dac->lead > 0) {

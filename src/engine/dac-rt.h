@@ -1,8 +1,8 @@
 /*
  * One ETHlink8DAC in one cycle. Owned by the engine (engine.h); the realtime thread calls the functions here.
  *
- * A cycle: dac_begin_rt() says how many frames the box gets; dac_frame_rt() makes each; dac_end_rt() keeps
- * what did not fill a block. The number of blocks in a cycle is dac_begin_rt()'s to say and need not be
+ * A cycle: dac_begin_rt() says how many frames the box gets; dac_frame_rt() makes each, or, while nothing changes,
+ * dac_frames_rt() several at once; dac_end_rt() keeps what did not fill a block. The number of blocks in a cycle is dac_begin_rt()'s to say and need not be
  * period/8: whatever compensates clocks will stand there, between ports and blocks.
  */
 #ifndef ENGINE_DAC_RT_H
@@ -33,6 +33,7 @@ struct dac {
 	uint32_t blocks;	/* blocks still to make in this cycle */
 	bool in_plan;		/* on a wire that can send, in this cycle */
 	bool expected;		/* this cycle is of the kind that the params were made for */
+	bool steady;		/* all frames of this cycle: the same header, and the graph's samples as they are */
 	float fade;		/* factor of the last sample, 0..1 */
 	float fade_step;	/* a sample; 0: no fade under way */
 	float level[ETHLINK_CHANNELS]; /* factor of each channel's last sample, 0..1: volumes and mutes */
@@ -59,6 +60,8 @@ struct dac {
 uint32_t dac_begin_rt(struct dac *dac, const struct audio_cycle *cycle, const struct clock *clock);
 /* Writes the next frame (320 bytes), which leaves at due_ns (CLOCK_MONOTONIC). */
 void dac_frame_rt(struct dac *dac, uint8_t *frame, int64_t due_ns);
+/* Where dac->steady is set: writes the next n frames, at most SAMPLE_BLOCKS_MAX, and no more than dac->blocks. */
+void dac_frames_rt(struct dac *dac, uint8_t *const *frames, uint32_t n);
 /* The next frame has no slot: it is passed over and counted. */
 void dac_drop_rt(struct dac *dac);
 /* So many frames were refused by the interface. */

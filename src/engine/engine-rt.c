@@ -2,6 +2,7 @@
 #include "engine/pacer-rt.h"
 #include "engine/pacer.h"
 #include "engine/policy.h"
+#include "engine/steady-rt.h"
 
 #include <errno.h>
 #include <string.h>
@@ -88,6 +89,19 @@ static uint32_t rows_rt(const struct wire_plan *wire)
 	return rows;
 }
 
+/* So many rows: all alike at once, or else one by one. */
+static uint32_t make_rows_rt(const struct wire_plan *wire, uint32_t rows, int64_t due_ns, bool later)
+{
+	uint32_t slots, left = rows_rt(wire);
+	uint32_t end = left - MIN(rows, left);
+
+	slots = steady_rows_rt(wire, rows, later);
+	for (left = rows_rt(wire); left > end; left--) {
+		slots += row_rt(wire, due_ns, later);
+	}
+	return slots;
+}
+
 /*
  * A cycle of another period, or a freewheeling one, only brings the end of a fade-out. It has to go behind what
  * still waits, and no faster than the box plays: its queue may be as full as we ever let it be.
@@ -127,7 +141,7 @@ static void fill_paced_rt(
 	uint32_t rows = rows_rt(wire);
 	uint32_t next = MAX(wire->burst_blocks, 1u); /* row at which the next chunk begins */
 
-	for (uint32_t row = 0; row < rows; row++) {
+	for (uint32_t row = 0; row < rows; row = MIN(next, rows)) {
 		if (row == next) {
 			pacer_schedule_rt(wire->pacer, slots, due);
 			slots = 0;
@@ -136,7 +150,7 @@ static void fill_paced_rt(
 			due = begin + (int64_t)(next - wire->burst_blocks) * ETHLINK_BLOCK_FRAMES *
 					      NSEC_PER_SEC / cycle->rate_hz;
 		}
-		slots += row_rt(wire, due, true);
+		slots += make_rows_rt(wire, MIN(next, rows) - row, due, true);
 	}
 	if (slots > 0) {
 		pacer_schedule_rt(wire->pacer, slots, due);
@@ -225,11 +239,9 @@ static void send_varying_rt(
 	int32_t at_once = burst + (int32_t)(late_frames / ETHLINK_BLOCK_FRAMES);
 	bool later = wire->threaded || !pacer_idle_rt(wire->pacer) || (int32_t)audio_rows_rt(wire) > at_once;
 	uint32_t slots = lead_rt(wire, cycle->now_ns, later);
-	uint32_t rows = rows_rt(wire), row = 0;
+	uint32_t rows = rows_rt(wire), row = MIN(rows, (uint32_t)MAX(at_once, 0));
 
-	for (; row < rows && (int32_t)row < at_once; row++) {
-		slots += row_rt(wire, cycle->now_ns, later);
-	}
+	slots += make_rows_rt(wire, row, cycle->now_ns, later);
 	if (!later && (slots > 0 || row > 0)) {
 		kick_soon_rt(engine, wire, slots);
 	} else if (slots > 0) {
@@ -240,9 +252,8 @@ static void send_varying_rt(
 		int64_t due = clock->expect_ns +
 			      ((int64_t)end - burst) * ETHLINK_BLOCK_FRAMES * NSEC_PER_SEC / cycle->rate_hz;
 
-		for (slots = 0; row < end; row++) {
-			slots += row_rt(wire, due, true);
-		}
+		slots = make_rows_rt(wire, end - row, due, true);
+		row = end;
 		if (slots > 0) {
 			pacer_schedule_rt(wire->pacer, slots, due);
 		}
@@ -256,9 +267,7 @@ static void send_at_once_rt(
 	bool later = wire->threaded || (wire->pacer && !pacer_idle_rt(wire->pacer));
 	uint32_t slots = lead_rt(wire, cycle->now_ns, later);
 
-	while (rows_rt(wire) > 0) {
-		slots += row_rt(wire, cycle->now_ns, later);
-	}
+	slots += make_rows_rt(wire, UINT32_MAX, cycle->now_ns, later);
 	if (!later) {
 		kick_soon_rt(engine, wire, slots);
 	} else if (slots > 0) {

@@ -39,4 +39,6 @@ libengine_a_SOURCES = \
 	src/engine/slot-audio-rt.c \
 	src/engine/slot-audio-rt.h \
 	src/engine/slot-midi-rt.c \
-	src/engine/slot-midi-rt.h
+	src/engine/slot-midi-rt.h \
+	src/engine/steady-rt.c \
+	src/engine/steady-rt.h

@@ -64,17 +64,24 @@ static inline uint32_t pktring_tx_after_rt(const struct pktring *ring, uint32_t 
 	return slot + 1 == ring->tx_slots ? 0 : slot + 1;
 }
 
+static inline uint8_t *pktring_tx_frame_rt(struct pktring *ring, uint32_t slot)
+{
+	return (uint8_t *)pktring_tx_hdr_rt(ring, slot) + PKTRING_DATA_OFFSET;
+}
+
+/* Nothing waits in this slot. */
+static inline bool pktring_tx_free_rt(struct pktring *ring, uint32_t slot)
+{
+	uint32_t status = __atomic_load_n(&pktring_tx_hdr_rt(ring, slot)->tp_status, __ATOMIC_ACQUIRE);
+
+	/* WRONG_FORMAT cannot come of our frames, but a slot must not be lost for ever if it does. */
+	return status == TP_STATUS_AVAILABLE || status == TP_STATUS_WRONG_FORMAT;
+}
+
 /* Room for the next frame (PKTRING_FRAME_MAX bytes), or NULL where the ring is full. */
 static inline uint8_t *pktring_tx_next_rt(struct pktring *ring)
 {
-	struct tpacket2_hdr *hdr = pktring_tx_hdr_rt(ring, ring->fill_slot);
-	uint32_t status = __atomic_load_n(&hdr->tp_status, __ATOMIC_ACQUIRE);
-
-	/* WRONG_FORMAT cannot come of our frames, but a slot must not be lost for ever if it does. */
-	if (status != TP_STATUS_AVAILABLE && status != TP_STATUS_WRONG_FORMAT) {
-		return NULL;
-	}
-	return (uint8_t *)hdr + PKTRING_DATA_OFFSET;
+	return pktring_tx_free_rt(ring, ring->fill_slot) ? pktring_tx_frame_rt(ring, ring->fill_slot) : NULL;
 }
 
 /* The frame that pktring_tx_next_rt() gave room for is complete; the kernel may take it at the next kick. */
@@ -98,6 +105,56 @@ static inline void pktring_tx_fill_rt(struct pktring *ring, uint32_t len, uint8_
 	ring->owners[ring->fill_slot] = owner;
 	__atomic_store_n(&hdr->tp_status, PKTRING_STATUS_FILLED, __ATOMIC_RELEASE);
 	ring->fill_slot = pktring_tx_after_rt(ring, ring->fill_slot);
+}
+
+/* The slot so many behind the next one to fill; fewer than the ring has. */
+static inline uint32_t pktring_tx_ahead_rt(const struct pktring *ring, uint32_t n)
+{
+	uint32_t slot = ring->fill_slot + n;
+
+	return slot >= ring->tx_slots ? slot - ring->tx_slots : slot;
+}
+
+/* The next n slots are free. */
+static inline bool pktring_tx_has_room_rt(struct pktring *ring, uint32_t n)
+{
+	uint32_t slot = ring->fill_slot, slots = ring->tx_slots;
+
+	if (n > slots) {
+		return false;
+	}
+	while (n > 0 && pktring_tx_free_rt(ring, slot)) {
+		slot = slot + 1 == slots ? 0 : slot + 1;
+		n--;
+	}
+	return n == 0;
+}
+
+/*
+ * The frames of the next rows * n slots are complete, each row with those of the same n owners: as by pktring_tx_commit_rt(), or
+ * (later) pktring_tx_fill_rt(), for one after the other.
+ */
+static inline void pktring_tx_commit_rows_rt(
+	struct pktring *ring, uint32_t len, const uint8_t *owners, uint32_t n, uint32_t rows, bool later)
+{
+	uint32_t status = later ? PKTRING_STATUS_FILLED : TP_STATUS_SEND_REQUEST;
+	uint32_t slot = ring->fill_slot, slots = ring->tx_slots;
+	uint8_t *tx = ring->tx, *to = ring->owners;
+
+	for (uint32_t row = 0; row < rows; row++) {
+		for (uint32_t i = 0; i < n; i++) {
+			struct tpacket2_hdr *hdr = (struct tpacket2_hdr *)(void *)(tx + (size_t)slot * PKTRING_SLOT_SIZE);
+
+			pktring_tx_set_len_rt(hdr, len);
+			to[slot] = owners[i];
+			__atomic_store_n(&hdr->tp_status, status, __ATOMIC_RELEASE);
+			slot = slot + 1 == slots ? 0 : slot + 1;
+		}
+	}
+	ring->fill_slot = slot;
+	if (!later) {
+		ring->mark_slot = slot;
+	}
 }
 
 /* Marks the n oldest filled slots (all, where there are fewer). Returns how many. */

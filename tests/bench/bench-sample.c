@@ -35,18 +35,24 @@ struct bench_case {
 	const char *name;
 	enum fill fill;
 	bool unpack;
+	bool blocks;	  /* pack_blocks, SAMPLE_BLOCKS_MAX of them whatever a call has */
 	unsigned present; /* bit k: channel k has a buffer */
 };
 
 static const struct bench_case cases[] = {
-	{"pack", FILL_NOISE, false, 0xff},
-	{"pack-denormal", FILL_DENORMAL, false, 0xff},
-	{"pack-nan", FILL_NAN, false, 0xff},
-	{"pack-clipped", FILL_CLIPPED, false, 0xff},
-	{"pack-two-channels", FILL_NOISE, false, 0x03},
-	{"pack-silence", FILL_NOISE, false, 0x00},
-	{"unpack", FILL_NOISE, true, 0xff},
-	{"unpack-two-channels", FILL_NOISE, true, 0x03},
+	{.name = "pack", .present = 0xff},
+	{.name = "pack-denormal", .fill = FILL_DENORMAL, .present = 0xff},
+	{.name = "pack-nan", .fill = FILL_NAN, .present = 0xff},
+	{.name = "pack-clipped", .fill = FILL_CLIPPED, .present = 0xff},
+	{.name = "pack-two-channels", .present = 0x03},
+	{.name = "pack-silence"},
+	{.name = "blocks", .blocks = true, .present = 0xff},
+	{.name = "blocks-denormal", .fill = FILL_DENORMAL, .blocks = true, .present = 0xff},
+	{.name = "blocks-clipped", .fill = FILL_CLIPPED, .blocks = true, .present = 0xff},
+	{.name = "blocks-two-channels", .blocks = true, .present = 0x03},
+	{.name = "blocks-silence", .blocks = true},
+	{.name = "unpack", .unpack = true, .present = 0xff},
+	{.name = "unpack-two-channels", .unpack = true, .present = 0x03},
 };
 
 struct options {
@@ -96,6 +102,23 @@ static void fill_buffers(enum fill fill)
 	}
 }
 
+static void call(const struct sample_kernels *set, const struct bench_case *bc, float *const *channel,
+	size_t at, size_t frames)
+{
+	if (bc->blocks) {
+		int32_t *to[SAMPLE_BLOCKS_MAX];
+
+		for (size_t b = 0; b < SAMPLE_BLOCKS_MAX; b++) {
+			to[b] = mixed + (at + b * BLOCK) * CH;
+		}
+		set->pack_blocks(to, SAMPLE_BLOCKS_MAX, (const float *const *)channel, peaks);
+	} else if (bc->unpack) {
+			set->unpack(channel, mixed + at * CH, frames, peaks);
+		} else {
+			set->pack(mixed + at * CH, (const float *const *)channel, frames, peaks);
+		}
+}
+
 /* One run; returns ns per block. */
 static double run_once(const struct sample_kernels *set, const struct bench_case *bc, size_t frames)
 {
@@ -111,11 +134,7 @@ static double run_once(const struct sample_kernels *set, const struct bench_case
 		for (unsigned k = 0; k < CH; k++) {
 			channel[k] = bc->present & 1u << k ? planar[k] + at : NULL;
 		}
-		if (bc->unpack) {
-			set->unpack(channel, mixed + at * CH, frames, peaks);
-		} else {
-			set->pack(mixed + at * CH, (const float *const *)channel, frames, peaks);
-		}
+		call(set, bc, channel, at, frames);
 		at += frames;
 		if (at + frames > span) {
 			at = 0;
@@ -134,7 +153,8 @@ static void measure(const struct sample_kernels *const *sets, unsigned n_sets, c
 	/* The sets take turns, so that a slow moment of the machine does not fall on one of them alone. */
 	for (unsigned r = 0; r < opt->runs; r++) {
 		for (unsigned s = 0; s < n_sets; s++) {
-			double ns = run_once(sets[s], bc, opt->frames);
+			double ns =
+				run_once(sets[s], bc, bc->blocks ? SAMPLE_BLOCKS_MAX * BLOCK : opt->frames);
 
 			ret_ns[s] = MIN(ret_ns[s], ns);
 		}

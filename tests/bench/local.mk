@@ -2,16 +2,24 @@
 # plugin and prints how they compare (BENCH_ARGS: options of tests/bench/run-bench.sh); `sudo make bench-pipewire` runs
 # it under PipeWire beside JACK (options of tests/bench/run-pipewire.sh); `sudo make bench-netvst` measures inserts beside
 # plain NetVST clients (options of tests/bench/run-netvst.sh); `make plots` draws what they have written (BENCH_JSON).
-EXTRA_PROGRAMS += tests/bench/bench-insert tests/bench/bench-sample tests/bench/netvst-codec tests/bench/netvst-io \
-	tests/bench/switch-sim
+INSERT_RIG = tests/bench/insert-rig.c tests/bench/insert-rig.h
+CYCLE_RIG = tests/bench/cycle-rig.c tests/bench/cycle-rig.h
+CYCLE_LIBS = libengine.a libnet.a $(DSP_LIBS) libproto.a libbase.a -lpthread -lm
+EXTRA_PROGRAMS += tests/bench/bench-cycle tests/bench/bench-insert tests/bench/bench-sample tests/bench/count-rt \
+	tests/bench/netvst-codec tests/bench/netvst-io tests/bench/switch-sim
 tests_bench_netvst_io_LDADD = libnet.a libproto.a $(WAVPACK_LIBS) -lpthread -lm
+tests_bench_bench_cycle_SOURCES = tests/bench/bench-cycle.c $(CYCLE_RIG)
+tests_bench_bench_cycle_LDADD = $(CYCLE_LIBS)
+tests_bench_bench_insert_SOURCES = tests/bench/bench-insert.c $(INSERT_RIG)
 tests_bench_bench_insert_LDADD = libengine.a libnet.a
+tests_bench_count_rt_SOURCES = tests/bench/count-rt.c $(CYCLE_RIG) $(INSERT_RIG)
+tests_bench_count_rt_LDADD = $(CYCLE_LIBS)
 tests_bench_bench_sample_LDADD = $(DSP_LIBS) -lm
 tests_bench_netvst_codec_LDADD = libproto.a $(WAVPACK_LIBS) -lm
 tests_bench_switch_sim_SOURCES = tests/bench/switch-model.c tests/bench/switch-model.h tests/bench/switch-sim.c
 tests_bench_switch_sim_LDADD = libengine.a libproto.a libbase.a
-bench_programs = tests/bench/bench-insert tests/bench/bench-sample tests/bench/netvst-codec tests/bench/netvst-io \
-	tests/bench/switch-sim
+bench_programs = tests/bench/bench-cycle tests/bench/bench-insert tests/bench/bench-sample tests/bench/count-rt \
+	tests/bench/netvst-codec tests/bench/netvst-io tests/bench/switch-sim
 
 EXTRA_DIST += \
 	tests/bench/bench.sh \
@@ -19,7 +27,10 @@ EXTRA_DIST += \
 	tests/bench/callback-timer-pipewire.c \
 	tests/bench/callback-timer.c \
 	tests/bench/callback-timer.h \
+	tests/bench/callgrind.sh \
+	tests/bench/check-instructions.sh \
 	tests/bench/figures.jq \
+	tests/bench/instructions.txt \
 	tests/bench/netvst.jq \
 	tests/bench/pipewire.jq \
 	tests/bench/plot.gp \

@@ -280,6 +280,65 @@ static void each_set_finds_the_peaks(void **state)
 	free(c.words);
 }
 
+/* The samples of one call of pack_blocks, from `at` on, held against pack() of the C set. */
+static void check_blocks(
+	const struct sample_kernels *set, const struct corpus *c, size_t at, size_t blocks, unsigned present)
+{
+	int32_t to[SAMPLE_BLOCKS_MAX][GUARD + 8 * CH + GUARD], plain[SAMPLE_BLOCKS_MAX * 8 * CH];
+	float peak[CH], expected[CH];
+	int32_t *dst[SAMPLE_BLOCKS_MAX];
+	const float *src[CH];
+
+	for (unsigned k = 0; k < CH; k++) {
+		src[k] = present & 1u << k ? (const float *)(const void *)(corpus_channel(c, k) + at) : NULL;
+		peak[k] = expected[k] = k % 2 ? 0.25f : 0.0f;
+	}
+	for (size_t b = 0; b < SAMPLE_BLOCKS_MAX; b++) {
+		/* In whatever order: the last block first. */
+		dst[b] = to[SAMPLE_BLOCKS_MAX - 1 - b] + GUARD;
+		for (size_t i = 0; i < ARRAY_SIZE(to[b]); i++) {
+			to[b][i] = (int32_t)GUARD_WORD;
+		}
+	}
+	sample_kernels_c.pack(plain, src, blocks * 8, expected);
+	set->pack_blocks(dst, blocks, src, peak);
+	for (unsigned k = 0; k < CH; k++) {
+		check_word(set->name, "peak of blocks", at, k, float_bits(peak[k]), float_bits(expected[k]));
+	}
+	for (size_t b = 0; b < SAMPLE_BLOCKS_MAX; b++) {
+		for (int i = -GUARD; i < 8 * CH + GUARD; i++) {
+			bool inside = b < blocks && i >= 0 && i < 8 * CH;
+
+			check_word(set->name, "word of a block", b, (uint32_t)i, (uint32_t)dst[b][i],
+				inside ? (uint32_t)plain[b * 8 * CH + (size_t)i] : GUARD_WORD);
+		}
+	}
+}
+
+/* Every number of blocks, with every choice of channels that has a way of its own. */
+static void each_set_packs_blocks_as_pack_does(void **state)
+{
+	static const unsigned present[] = {0xff, 0x00, 0x01, 0x0f, 0x03, 0x10, 0xf0, 0x81, 0xfe, 0x7f, 0x08};
+	struct corpus c = {0};
+	size_t at = 0;
+
+	(void)state;
+	fill_float_corpus(&c);
+	for (unsigned s = 0; s < n_sets; s++) {
+		for (size_t p = 0; p < ARRAY_SIZE(present); p++) {
+			for (size_t blocks = 1; blocks <= SAMPLE_BLOCKS_MAX; blocks++) {
+				at = (at + 8 * 41) % (c.frames - SAMPLE_BLOCKS_MAX * 8);
+				check_blocks(sets[s], &c, at, blocks, present[p]);
+			}
+		}
+		for (at = 0; at + SAMPLE_BLOCKS_MAX * 8 <= c.frames; at += SAMPLE_BLOCKS_MAX * 8) {
+			check_blocks(sets[s], &c, at, SAMPLE_BLOCKS_MAX, 0xff);
+			check_blocks(sets[s], &c, at, SAMPLE_BLOCKS_MAX, 0x0f);
+		}
+	}
+	free(c.words);
+}
+
 static void samples_as_written_in_the_header(void **state)
 {
 	static const struct {
@@ -759,6 +818,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_sets_are_listed),
 		cmocka_unit_test(the_best_set_is_chosen_once_and_can_be_forced),
+		cmocka_unit_test(each_set_packs_blocks_as_pack_does),
 		cmocka_unit_test(samples_as_written_in_the_header),
 		cmocka_unit_test(bytes_lie_as_the_box_takes_them),
 		cmocka_unit_test(each_set_packs_every_kind_of_float),
