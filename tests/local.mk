@@ -53,7 +53,8 @@ unit_tests = \
 	tests/unit/test-sample \
 	tests/unit/test-scan \
 	tests/unit/test-state \
-	tests/unit/test-switch
+	tests/unit/test-switch \
+	tests/unit/test-wire-box
 if WITH_JACK
 unit_tests += tests/unit/test-jack-rt
 endif
@@ -172,6 +173,17 @@ tests_unit_test_policy_LDADD = libengine.a libproto.a $(CMOCKA_LIBS)
 tests_unit_test_pktring_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_pktring_LDADD = libnet.a $(CMOCKA_LIBS)
 
+tests_unit_test_wire_box_SOURCES = \
+	tests/bench/callback-starts.h \
+	tests/bench/histogram.c \
+	tests/bench/histogram.h \
+	tests/bench/wire-box.c \
+	tests/bench/wire-box.h \
+	tests/unit/test-wire-box.c
+tests_unit_test_wire_box_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+tests_unit_test_wire_box_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_wire_box_LDADD = $(CMOCKA_LIBS)
+
 tests_unit_test_sample_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sample_LDADD = $(DSP_LIBS) $(CMOCKA_LIBS) -lm
 
@@ -256,9 +268,13 @@ tests_sim_test_varying_CPPFLAGS = $(tests_sim_test_engine_CPPFLAGS)
 tests_sim_test_varying_CFLAGS = $(TEST_CFLAGS)
 tests_sim_test_varying_LDADD = $(tests_sim_test_engine_LDADD)
 
-# Preloaded into the daemon by tests/netns/test-rt-trap.sh and test-jack.sh.
+# Preloaded into the daemon by tests/netns/test-rt-trap.sh and test-jack.sh. rt-trap needs Syscall User Dispatch, which
+# Linux has on x86-64.
 if WITH_JACK
-preload_traps = tests/tools/cancel-trap.so tests/tools/rt-trap.so
+preload_traps = tests/tools/cancel-trap.so
+if HOST_X86_64
+preload_traps += tests/tools/rt-trap.so
+endif
 noinst_DATA = $(preload_traps)
 CLEANFILES += $(preload_traps)
 EXTRA_DIST += tests/tools/cancel-trap.c tests/tools/rt-trap.c

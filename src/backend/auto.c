@@ -70,7 +70,11 @@ static bool first_failed(const struct auto_backend *a)
 {
 	struct backend_info info = info_of(a, FIRST);
 
-	return info.state == BACKEND_WAITING && (info.error != 0 || now_ns() - a->first_ns >= PATIENCE_NS);
+	if (info.state == BACKEND_WAITING && info.error != 0) {
+		return true;
+	}
+	return (info.state == BACKEND_WAITING || info.state == BACKEND_OPEN) &&
+	       now_ns() - a->first_ns >= PATIENCE_NS;
 }
 
 /* Whoever is let in, and the first one before the second. */
@@ -100,6 +104,12 @@ static void tend_children(struct auto_backend *a)
 	}
 }
 
+/* While nobody is READY: the first may be about to be. */
+static enum backend_state state_of_none(const struct auto_backend *a)
+{
+	return info_of(a, FIRST).state == BACKEND_OPEN ? BACKEND_OPEN : BACKEND_WAITING;
+}
+
 static void update_better(struct auto_backend *a)
 {
 	bool better = a->started && a->active == SECOND && info_of(a, FIRST).state == BACKEND_READY;
@@ -122,7 +132,7 @@ static void update(struct auto_backend *a)
 		set_state(a, off ? BACKEND_OFF : BACKEND_LEAVING);
 	} else if (a->started) {
 		choose(a);
-		state = a->active < 0 ? BACKEND_WAITING : info_of(a, a->active).state;
+		state = a->active < 0 ? state_of_none(a) : info_of(a, a->active).state;
 		if (a->active >= 0 && state == BACKEND_OFF) {
 			/* The other one may go on waiting: it calls nobody. */
 			a->active = -1;
@@ -330,6 +340,9 @@ static int shown(const struct auto_backend *a)
 {
 	if (a->active >= 0) {
 		return a->active;
+	}
+	if (a->state == BACKEND_OPEN) {
+		return FIRST;
 	}
 	return a->state == BACKEND_WAITING ? spokesman(a) : MAX(a->latest, (int)FIRST);
 }

@@ -6,9 +6,10 @@
  * their latency, connections) is kept and carried out when the server is there, on a thread of the backend's.
  * The life of a connection to the server:
  *
- *   OFF -- start --> WAITING --> READY -- run --> JOINED --> LEAVING --> OFF
+ *   OFF -- start --> WAITING --> (OPEN -->) READY -- run --> JOINED --> LEAVING --> OFF
  *
- * READY: the server has let us in and the ports are there; the caller gets ready for callbacks and calls
+ * OPEN: the server has let us in, and the ports are being made, which takes a while; it may end in WAITING again, and is
+ * left out where ports are made in no time. READY: the server has let us in and the ports are there; the caller gets ready for callbacks and calls
  * backend_run(). LEAVING: the server has gone or backend_stop() was called, and callbacks may still run; OFF: none runs.
  *
  * Ownership: backend_*_new() gives a backend to the caller, who frees it with backend_free(). Groups belong
@@ -30,6 +31,7 @@ struct backend_group;
 enum backend_state {
 	BACKEND_OFF,
 	BACKEND_WAITING, /* for the server */
+	BACKEND_OPEN,
 	BACKEND_READY,
 	BACKEND_JOINED, /* callbacks run */
 	BACKEND_LEAVING,
@@ -96,7 +98,7 @@ struct backend_volume {
 
 struct backend_info {
 	enum backend_state state;
-	uint32_t rate_hz; /* valid in READY and JOINED */
+	uint32_t rate_hz; /* valid in OPEN, READY and JOINED */
 	uint32_t period_frames;
 	uint64_t xruns;
 	bool freewheel;

@@ -94,6 +94,7 @@ struct jack_backend {
 	jack_client_t *client; /* NULL: not open */
 	bool active;
 	bool links_again; /* a connection was refused for now */
+	bool no_ports; /* the last try to join ended while ports were made: before READY nobody hears of the next */
 };
 
 /* --- jack.c --- */

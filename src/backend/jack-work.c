@@ -253,10 +253,14 @@ static int join(struct jack_backend *j)
 		return r;
 	}
 	r = set_callbacks(j);
+	if (r >= 0 && !j->no_ports) {
+		set_state(j, BACKEND_OPEN);
+	}
 	if (r >= 0) {
 		r = jack_ports_update(j);
 	}
-	if (r < 0 || atomic_load(&j->gone)) {
+	j->no_ports = r < 0 || atomic_load(&j->gone);
+	if (j->no_ports) {
 		close_client(j);
 		return r < 0 ? r : -ECONNREFUSED;
 	}

@@ -11,8 +11,11 @@
 /* A box that has been away for so long is asked less often. */
 #define PROBE_FAST_NS (60 * NSEC_PER_SEC)
 #define PROBE_SLOW_NS (5 * NSEC_PER_SEC)
-/* Other ethlinkds have so long to say that a box is theirs before it is touched. */
-#define ASK_NS (20 * NSEC_PER_MSEC)
+/*
+ * Other ethlinkds have so long to say that a box is theirs before it is touched. Theirs may be a machine that is busy; at the
+ * start it costs nothing, as the audio server takes longer to let us in.
+ */
+#define ASK_NS (60 * NSEC_PER_MSEC)
 /* Frames of the box make us ask it, but not more often than this. */
 #define SEEN_NS (100 * NSEC_PER_MSEC)
 /* A box answers about once a second, by a clock of its own. */
@@ -101,6 +104,8 @@ int device_new(struct manager *m, struct conf *owner, const struct conf_device *
 	if (r >= 0) {
 		r = device_add_ports(d, m->backend, &d->group);
 	}
+	/* Each device makes a plan, of which only the last is ever used: all of a start would be a megabyte. */
+	(void)engine_collect(m->engine);
 	if (r < 0) {
 		device_free(d);
 		return r;
@@ -204,7 +209,7 @@ static bool make_format(struct device *d, struct dac_format *ret_format)
 	int r;
 
 	memset(ret_format, 0, sizeof(*ret_format));
-	if (!d->manager->connected) {
+	if (!manager_knows_format(d->manager)) {
 		return false;
 	}
 	r = info->varying
@@ -325,7 +330,7 @@ static enum device_state find_state(const struct device *d, int64_t now)
 	int64_t patience_ns = d->iface->dropping ? ONLINE_FLOODED_NS : ONLINE_NS;
 	bool good = d->last_good_ns != 0 && now - d->last_good_ns <= patience_ns;
 
-	if (!m->connected || m->health.stalled) {
+	if (!manager_knows_format(m) || m->health.stalled) {
 		return DEVICE_STOPPED;
 	}
 	if (!d->policy_ok) {
@@ -343,7 +348,8 @@ static enum device_state find_state(const struct device *d, int64_t now)
 	if (hold_is_others(&d->hold, good, now)) {
 		return DEVICE_TAKEN_OVER;
 	}
-	return good ? DEVICE_ONLINE : DEVICE_SEARCHING;
+	/* One that has answered before its ports are there has to wait for them. */
+	return good && m->connected ? DEVICE_ONLINE : DEVICE_SEARCHING;
 }
 
 static void say_taken(struct device *d)
@@ -413,8 +419,10 @@ static void enter_state(struct device *d, enum device_state state, int64_t now)
 	d->said_silent = false;
 	d->searching_since_ns = now;
 	if (state == DEVICE_SEARCHING) {
-		hold_ask(d, now);
-		d->next_probe_ns = now + ASK_NS;
+		if (old != DEVICE_STOPPED || !hold_has_asked(&d->hold, now)) {
+			hold_ask(d, now);
+		}
+		d->next_probe_ns = d->hold.asked_ns + ASK_NS;
 		if (old == DEVICE_TAKEN_OVER) {
 			/* Perhaps the other is only out of sight: it is disturbed as little as can be. */
 			d->searching_since_ns = now - PROBE_FAST_NS;
@@ -431,7 +439,7 @@ static void enter_state(struct device *d, enum device_state state, int64_t now)
 
 static void say_silent(struct device *d, int64_t now)
 {
-	if (d->said_silent || now - d->searching_since_ns < SILENT_NS) {
+	if (d->said_silent || !d->manager->connected || now - d->searching_since_ns < SILENT_NS) {
 		return;
 	}
 	d->said_silent = true;
@@ -447,6 +455,10 @@ static void search(struct device *d, int64_t now)
 	say_silent(d, now);
 	if (now - d->hold.asked_ns >= PROBE_SLOW_NS) {
 		hold_ask(d, now);
+	}
+	/* While others are given the time to answer: the slow tick would give them more. */
+	if (now < d->hold.asked_ns + ASK_NS) {
+		manager_hurry(d->manager);
 	}
 }
 
@@ -496,6 +508,8 @@ void device_update(struct device *d, int64_t now)
 	}
 	if (state == DEVICE_SEARCHING) {
 		search(d, now);
+	} else if (state == DEVICE_STOPPED && !quiet) {
+		hold_ask_early(d, now);
 	}
 	/* Also while online, as in freewheeling: a box that hears nothing for a second would stop answering. */
 	if ((state == DEVICE_ONLINE || state == DEVICE_SEARCHING) && !quiet && now >= d->next_probe_ns &&

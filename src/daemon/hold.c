@@ -13,6 +13,8 @@
 #define SIGN_NS (5 * NSEC_PER_SEC)
 /* Shortly before a sign runs out, the other is asked whether it is still there. */
 #define ASK_AGAIN_NS (4 * NSEC_PER_SEC)
+/* Whoever has begun to play a box since we asked has said so; for so long that is relied on. */
+#define ASKED_NS NSEC_PER_SEC
 #define LOCK_RETRY_NS NSEC_PER_SEC
 /* A flood of questions gets no flood of answers. */
 #define ANSWER_SPACING_NS (100 * NSEC_PER_MSEC)
@@ -130,6 +132,19 @@ void hold_ask(struct device *d, int64_t now)
 		return;
 	}
 	say(d, CLAIM_ASK);
+}
+
+void hold_ask_early(struct device *d, int64_t now)
+{
+	/* Who takes a box does not ask, and takes it only when it can be played. */
+	if (d->iface->watch && d->hold.asked_ns == 0 && !d->hold.taking) {
+		hold_ask(d, now);
+	}
+}
+
+bool hold_has_asked(const struct hold *h, int64_t now)
+{
+	return h->asked_ns != 0 && now - h->asked_ns < ASKED_NS;
 }
 
 void hold_tell(struct device *d, bool playing)

@@ -46,6 +46,10 @@ bool hold_fights(const struct hold *h, int64_t now);
 
 /* Asks the others, or tells them that we take it. At the beginning of a search, and now and then while one lasts. */
 void hold_ask(struct device *d, int64_t now);
+/* Before there is an audio server to play it with: asks once, so that nobody has to wait for the answers then. */
+void hold_ask_early(struct device *d, int64_t now);
+/* A moment ago, and whoever has begun to play it since has said so. */
+bool hold_has_asked(const struct hold *h, int64_t now);
 /* We play it now; or (false) do no longer. */
 void hold_tell(struct device *d, bool playing);
 

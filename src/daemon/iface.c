@@ -40,15 +40,20 @@ int iface_new(struct manager *m, const char *name, struct iface **ret_iface)
 	return 0;
 }
 
+static void close_watch(struct iface *iface)
+{
+	iface->watch_source = sd_event_source_disable_unref(iface->watch_source);
+	watch_free(iface->watch);
+	iface->watch = NULL;
+}
+
 static void close_ring(struct iface *iface)
 {
+	close_watch(iface);
 	if (!iface->ring) {
 		return;
 	}
 	iface->rx_source = sd_event_source_disable_unref(iface->rx_source);
-	iface->watch_source = sd_event_source_disable_unref(iface->watch_source);
-	watch_free(iface->watch);
-	iface->watch = NULL;
 	iface->parking = false;
 	for (unsigned i = 0; i < iface->manager->n_devices; i++) {
 		if (iface->manager->devices[i]->iface == iface) {
@@ -244,8 +249,8 @@ static void say_open_error(struct iface *iface, const struct pktring_error *erro
 	}
 }
 
-/* Without it everything works but what other ethlinkds say, and a box is found some seconds later. */
-static void open_watch(struct iface *iface)
+/* Without it everything works but what other ethlinkds say, and a box is found some seconds later. 0 or -errno. */
+static int open_watch(struct iface *iface)
 {
 	int r = watch_new(iface->link.ifindex, CLAIM_ETHERTYPE, &iface->watch);
 
@@ -254,10 +259,30 @@ static void open_watch(struct iface *iface)
 			EPOLLIN, on_watch, iface);
 	}
 	if (r < 0) {
-		watch_free(iface->watch);
-		iface->watch = NULL;
-		iface_log(iface, LOG_WARNING, "cannot listen for other hosts: %s", strerror(-r));
+		close_watch(iface);
 	}
+	return r;
+}
+
+static void note_mac(struct iface *iface)
+{
+	if (memcmp(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac)) != 0) {
+		memcpy(iface->old_mac, iface->ring_mac, sizeof(iface->old_mac));
+		memcpy(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac));
+	}
+}
+
+/* A ring waits for the server; meanwhile others can be asked whose the boxes are. What fails here fails with the ring again. */
+static void listen_early(struct iface *iface)
+{
+	if (iface->early_ifindex == iface->link.ifindex &&
+		memcmp(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac)) == 0) {
+		return;
+	}
+	iface->early_ifindex = iface->link.ifindex;
+	note_mac(iface);
+	close_watch(iface);
+	(void)open_watch(iface);
 }
 
 /* What the ring was made for; when that is no longer what is wanted, another is made. */
@@ -266,10 +291,7 @@ static void note_ring(struct iface *iface, struct pktring *ring, const struct pk
 {
 	iface->ring = ring;
 	iface->ring_ifindex = iface->link.ifindex;
-	if (memcmp(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac)) != 0) {
-		memcpy(iface->old_mac, iface->ring_mac, sizeof(iface->old_mac));
-		memcpy(iface->ring_mac, iface->link.mac, sizeof(iface->ring_mac));
-	}
+	note_mac(iface);
 	iface->ring_bypass = config->qdisc_bypass;
 	iface->ring_priority = config->socket_priority;
 	iface->ring_policy = *policy;
@@ -330,8 +352,9 @@ static void open_ring(struct iface *iface, const struct policy *policy, unsigned
 			"the thread that sends got no realtime priority; raise the rtprio limit");
 	}
 	note_ring(iface, ring, &config, policy, &how, room);
-	if (!iface->watch) {
-		open_watch(iface);
+	r = iface->watch ? 0 : open_watch(iface);
+	if (r < 0) {
+		iface_log(iface, LOG_WARNING, "cannot listen for other hosts: %s", strerror(-r));
 	}
 	iface_log(iface, LOG_DEBUG, "packet ring with %u transmit slots for %u devices%s%s",
 		pktring_tx_slots(ring), devices, policy->paced ? ", paced" : "",
@@ -461,7 +484,11 @@ void iface_update(struct iface *iface, int64_t now)
 
 	if (iface->link.ifindex == 0) {
 		close_ring(iface);
+		iface->early_ifindex = 0;
 		return;
+	}
+	if (!iface->ring) {
+		listen_early(iface);
 	}
 	if (!needed(iface, &policy, &devices)) {
 		return; /* no server, or nothing that it runs at; the ring can stay for when it is back */

@@ -28,8 +28,9 @@ struct iface {
 	bool ring_thread;	   /* there is one that could */
 	unsigned ring_devices;
 	sd_event_source *rx_source;
-	struct watch *watch; /* beside the ring, as long as that is open; NULL: none */
+	struct watch *watch; /* beside the ring, and before there is one; NULL: none */
 	sd_event_source *watch_source;
+	int early_ifindex;    /* that was listened to before there was a ring */
 	bool parking;	      /* the ring is to be replaced: devices fade out and stay quiet */
 	uint32_t seen_dump;   /* the last dump that named it */
 	bool dropping;	      /* the receive ring overran not long ago */

@@ -45,6 +45,8 @@ libdaemon_a_SOURCES = \
 	src/daemon/levels.h \
 	src/daemon/manager.c \
 	src/daemon/manager.h \
+	src/daemon/memory.c \
+	src/daemon/memory.h \
 	src/daemon/meters.c \
 	src/daemon/meters.h \
 	src/daemon/netvst-conf.c \

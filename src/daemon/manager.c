@@ -274,6 +274,7 @@ void manager_free(struct manager *m)
 	bus_free(m->bus);
 	m->tick = sd_event_source_disable_unref(m->tick);
 	m->backend_source = sd_event_source_disable_unref(m->backend_source);
+	m->release = sd_event_source_disable_unref(m->release);
 	while (m->n_devices > 0) {
 		device_free(m->devices[--m->n_devices]);
 	}

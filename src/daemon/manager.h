@@ -61,16 +61,20 @@ struct manager {
 	struct netvst_io *ios[MANAGER_ROLES]; /* by enum conf_role; NULL: there has been no such section */
 	int io_priority[MANAGER_ROLES];	      /* that they were told */
 	sd_event_source *tick;
+	sd_event_source *release; /* of memory, some time after joining; NULL: never joined */
 	bool system_service;	  /* of the system's systemd, not in a user's session */
 	bool running;		  /* callbacks may come */
 	bool connected;		  /* joined to the audio server, callbacks run */
+	uint32_t
+		early_rate_hz; /* not joined yet, but let in: boxes are looked for with this; 0: not let in */
+	uint32_t early_period_frames;
 	bool stopping;		  /* fading out before the end */
 	bool rejoin;		  /* fading out before the audio server is left for another */
 	bool said_waiting;	  /* "waiting for the server" is in the log */
 	bool said_unsupported;	  /* that the server's format is none that boxes take */
 	int64_t said_period_ns;	  /* when its period was last said; 0: not since it was joined */
 	bool faded;		  /* stopping, and nothing is sent any more */
-	struct backend_info info; /* rate and period are valid while connected */
+	struct backend_info info; /* rate and period are valid while connected, or let in */
 	struct health health;
 	int64_t stop_until_ns;
 	int64_t links_save_ns; /* when to write the connections down; 0: nothing to write */
@@ -92,6 +96,12 @@ void manager_abandon(struct manager *m);
 void manager_ready(struct manager *m);
 /* Fades everything out, leaves the audio server, then ends the event loop with status 0. */
 void manager_stop(struct manager *m);
+
+/* Joined, or let in: a box can be told at which rate it is to play. */
+static inline bool manager_knows_format(const struct manager *m)
+{
+	return m->connected || m->early_rate_hz != 0;
+}
 
 /* Something is about to happen: look again in a few milliseconds, not at the next slow tick. */
 void manager_hurry(struct manager *m);

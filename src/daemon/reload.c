@@ -65,7 +65,7 @@ static int add_device(struct manager *m, struct conf *conf, const struct conf_de
 			strerror(-r));
 		return r;
 	}
-	if (m->connected) {
+	if (manager_knows_format(m)) {
 		device_format_changed(m->devices[m->n_devices]);
 	}
 	m->n_devices++;

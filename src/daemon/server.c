@@ -2,6 +2,7 @@
 
 #include "daemon/bus.h"
 #include "daemon/device.h"
+#include "daemon/memory.h"
 #include "daemon/netvst.h"
 #include "daemon/patch.h"
 #include "engine/policy.h"
@@ -360,11 +361,15 @@ static void say_unsupported(struct manager *m)
 
 /* --- its life --- */
 
-static void all_format_changed(struct manager *m)
+static void devices_format_changed(struct manager *m)
 {
 	for (unsigned i = 0; i < m->n_devices; i++) {
 		device_format_changed(m->devices[i]);
 	}
+}
+
+static void netvsts_format_changed(struct manager *m)
+{
 	for (unsigned i = 0; i < m->n_netvsts; i++) {
 		netvst_format_changed(m->netvsts[i]);
 	}
@@ -373,7 +378,34 @@ static void all_format_changed(struct manager *m)
 static void format_changed(struct manager *m)
 {
 	say_unsupported(m);
-	all_format_changed(m);
+	devices_format_changed(m);
+	netvsts_format_changed(m);
+}
+
+/* Let in, but the ports are not there yet: the boxes are looked for meanwhile. */
+static void let_in(struct manager *m)
+{
+	m->early_rate_hz = m->info.rate_hz;
+	m->early_period_frames = m->info.period_frames;
+	devices_format_changed(m);
+}
+
+/* Nothing has come of it. */
+static void let_out(struct manager *m)
+{
+	if (m->early_rate_hz != 0) {
+		m->early_rate_hz = 0;
+		devices_format_changed(m);
+	}
+}
+
+/* True: it is what the boxes are looked for with already, and what they have answered counts. */
+static bool end_early(struct manager *m)
+{
+	bool same = m->early_rate_hz == m->info.rate_hz && m->early_period_frames == m->info.period_frames;
+
+	m->early_rate_hz = 0;
+	return same && !m->info.varying;
 }
 
 /* Before the first callback, and after the last. */
@@ -402,7 +434,12 @@ static void joined(struct manager *m)
 	log_info("joined %s: %u Hz, periods of %u frames%s", text, m->info.rate_hz, m->info.period_frames,
 		m->info.rt_priority > 0 ? "" : ", without realtime scheduling: expect dropouts");
 	bus_manager_changed(m->bus);
-	format_changed(m);
+	say_unsupported(m);
+	if (!end_early(m)) {
+		devices_format_changed(m);
+	}
+	netvsts_format_changed(m);
+	memory_joined(m);
 }
 
 static void say_gone(struct manager *m)
@@ -425,7 +462,8 @@ static void lost(struct manager *m)
 	m->connected = false;
 	m->said_waiting = true;
 	bus_manager_changed(m->bus);
-	all_format_changed(m);
+	devices_format_changed(m);
+	netvsts_format_changed(m);
 }
 
 /* No callback runs any more. */
@@ -461,9 +499,13 @@ static void state_changed(struct manager *m)
 {
 	switch (m->info.state) {
 	case BACKEND_WAITING:
+		let_out(m);
 		if (m->info.error != 0) {
 			say_open_error(m, m->info.error);
 		}
+		break;
+	case BACKEND_OPEN:
+		let_in(m);
 		break;
 	case BACKEND_READY:
 		set_running(m, true);
@@ -475,8 +517,10 @@ static void state_changed(struct manager *m)
 		}
 		break;
 	case BACKEND_LEAVING:
+		let_out(m);
 		break;
 	case BACKEND_OFF:
+		let_out(m);
 		left(m);
 		break;
 	}

@@ -11,6 +11,8 @@
 
 static const float silence[ETHLINK_BLOCK_FRAMES];
 
+_Static_assert(AUDIO_CHANNELS == ETHLINK_CHANNELS, "a box has as many channels as a group of ports");
+
 static void set_mode_rt(struct dac *dac, enum dac_mode mode)
 {
 	dac->mode = mode;

@@ -42,7 +42,8 @@ uint32_t steady_rows_rt(const struct wire_plan *wire, uint32_t rows, bool later)
 			uint8_t *frames[SAMPLE_BLOCKS_MAX];
 
 			for (uint32_t row = 0; row < part; row++) {
-				frames[row] = pktring_tx_frame_rt(ring, pktring_tx_ahead_rt(ring, row * n + i));
+				frames[row] =
+					pktring_tx_frame_rt(ring, pktring_tx_ahead_rt(ring, row * n + i));
 			}
 			dac_frames_rt(wire->dacs[owners[i]], frames, part);
 		}

@@ -177,6 +177,11 @@ static int open_tx(struct pktring *ring, const struct pktring_config *config, si
 	for (uint32_t slot = 0; slot < ring->tx_slots; slot++) {
 		pktring_tx_hdr_rt(ring, slot)->tp_mac = PKTRING_VNET_OFFSET;
 	}
+	ring->tx_address = (struct sockaddr_ll){
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETHLINK_ETHERTYPE),
+		.sll_ifindex = config->ifindex,
+	};
 	r = bind_to(ring->tx_fd, config->ifindex, 0);
 	return r < 0 ? fail(ret_error, "bind", -r) : 0;
 }

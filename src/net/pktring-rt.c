@@ -5,7 +5,8 @@
 
 int pktring_packet_kick_rt(struct pktring *ring)
 {
-	if (sendto(ring->tx_fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) < 0) {
+	if (sendto(ring->tx_fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL,
+		    (const struct sockaddr *)&ring->tx_address, sizeof(ring->tx_address)) < 0) {
 		return -errno;
 	}
 	return 0;

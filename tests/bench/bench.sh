@@ -8,12 +8,19 @@
 #   bench_begin                  folders, and a veth pair in a namespace; the daemon and the far end are known
 #   bench_jackd                  a JACK server
 #   bench_boxes N                so many boxes answer (process boxes)
-#   bench_client CMD...          what is to be measured (process client), with the timer in it
+#   bench_forget                 what is left of the run before
+#   bench_client CMD...          what is to be measured (process client), with the timer in it, unless BENCH_PRELOAD is
+#                                empty; where BENCH_EXEC_AT names a file, the time of its exec goes there
+#   bench_load REGEX N           noise into N ports of the client under JACK (process source); SOURCE is the script's
+#   bench_some_of N M            serial numbers of M of N boxes: the first, the last, and others between
+#   bench_watch SERIALS ARG...   a listener behind the far end (process watch); WATCH is the script's. It counts while
+#                                bench_window does; bench_watch_end WHAT: it ends, and its report is in $PROCS_DIR/watch.json
 #   bench_daemon N               the daemon as such; bench_plays N: do so many boxes get frames from it?
 #   bench_window SECONDS         what the client does in them: cpu_ns, frames, wall_us; threads_ns: of each thread, as JSON;
 #                                server_ns: of process BENCH_SERVER
 #   bench_lost                   frames that the daemon has dropped so far
-#   bench_end_run                source and client end as they should, or the script does with them
+#   bench_ended WHAT             do source and client end as they should? bench_end_run WHAT: or the script does with them
+#   bench_try CMD...             a run under JACK, up to three times, until CMD is true; else BENCH_WHY says why not
 #   bench_machine                what the numbers depend on besides the programs, as JSON
 #   bench_line                   how they begin
 #   bench_summary FILE.jq json|table BOXES   of all runs ($PROCS_DIR/runs), or of those with so many boxes (null: any)
@@ -26,6 +33,9 @@ BENCH_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BENCH_JACK_PORTS=2048
 BENCH_PERIOD_MIN=8
 BENCH_SERVER=
+BENCH_WHY=
+BENCH_PRELOAD=yes
+BENCH_EXEC_AT=
 BENCH_OPTIONS="boxes period rate seconds rounds json"
 
 boxes=1,8,32
@@ -54,6 +64,17 @@ bench_whole() {
 	if ! [[ $2 =~ ^[0-9]{1,6}$ ]] || [ "$((10#$2))" -lt "$3" ] || [ "$((10#$2))" -gt "$4" ]; then
 		bench_bad "$1 is $3 to $4, not '$2'"
 	fi
+}
+
+# bench_list NAME VALUE LOWEST HIGHEST: numbers with commas between them; periods are multiples of 8.
+bench_list() {
+	local n
+
+	[[ $2 =~ ^[0-9]+(,[0-9]+)*$ ]] || bench_bad "$1 is numbers with commas between them, not '$2'"
+	for n in ${2//,/ }; do
+		bench_whole "$1" "$n" "$3" "$4"
+		[[ $1 != --period* ]] || [ $((10#$n % 8)) -eq 0 ] || bench_bad "$1: a period is a multiple of 8, not $n"
+	done
 }
 
 bench_program() {
@@ -93,15 +114,10 @@ bench_parse() {
 }
 
 bench_options() {
-	local n
-
 	bench_parse "$@"
-	[[ $boxes =~ ^[0-9]+(,[0-9]+)*$ ]] || bench_bad "--boxes is numbers with commas between them, not '$boxes'"
-	for n in ${boxes//,/ }; do
-		bench_whole --boxes "$n" 1 32
-	done
-	bench_whole --period "$period" "$BENCH_PERIOD_MIN" 1024
-	[ $((10#$period % 8)) -eq 0 ] || bench_bad "--period is a multiple of 8, not $period"
+	bench_list --boxes "$boxes" 1 32
+	bench_list --period "$period" "$BENCH_PERIOD_MIN" 1024
+	[[ $period != *,* ]] || bench_bad "--period is one number, not '$period'"
 	case $rate in
 	44100 | 48000 | 88200 | 96000) ;;
 	*) bench_bad "--rate is 44100, 48000, 88200 or 96000, not '$rate'" ;;
@@ -162,9 +178,52 @@ bench_boxes() {
 	nt_inside boxes "$BENCH_BOXES" --interface="$NT_BOX_IF" --host-mac="$bench_host_mac" --boxes="$1" --rate="$rate"
 }
 
-bench_client() {
+bench_forget() {
 	rm -f "$PROCS_DIR/report.json" "$PROCS_DIR/client.out" "$PROCS_DIR/client.err" "$PROCS_DIR/source.err"
-	nt_inside client env "LD_PRELOAD=$BENCH_TIMER" "CALLBACK_TIMER_REPORT=$PROCS_DIR/report.json" "$@"
+}
+
+bench_client() {
+	local command=(env)
+
+	bench_forget
+	[ -z "$BENCH_PRELOAD" ] || command+=("LD_PRELOAD=$BENCH_TIMER" "CALLBACK_TIMER_REPORT=$PROCS_DIR/report.json")
+	if [ -n "$BENCH_EXEC_AT" ]; then
+		# shellcheck disable=SC2016
+		command+=("$BASH" -c 'echo "$EPOCHREALTIME" > "$0" && exec "$@"' "$BENCH_EXEC_AT")
+	fi
+	nt_inside client "${command[@]}" "$@"
+}
+
+bench_load() {
+	procs_start source "$SOURCE" --to="$1" --ports="$2" --signal=noise --server="$NT_SERVER"
+	procs_until 20 "all ports to be connected" grep -q 'connected to' "$PROCS_DIR/source.err"
+}
+
+bench_some_of() {
+	local of=$1 n=$(($1 < $2 ? $1 : $2)) i comma=
+
+	for ((i = 0; i < n; i++)); do
+		printf '%s%d' "$comma" "$((n > 1 ? i * (of - 1) / (n - 1) : 0))"
+		comma=,
+	done
+}
+
+bench_watch() {
+	local serials=$1
+
+	shift
+	rm -f "$PROCS_DIR/watch.out" "$PROCS_DIR/watch.err"
+	nt_inside watch "$WATCH" --interface="$NT_BOX_IF" --dac="$serials" --rate="$rate" "$@"
+	procs_until 5 "the listener" grep -q ready "$PROCS_DIR/watch.out" || bench_fail "there is nobody to listen"
+}
+
+bench_watch_end() {
+	procs_stop watch
+	BENCH_WHY="the listener to $1 ended with status $PROCS_STATUS"
+	[ "$PROCS_STATUS" -eq 0 ] || return 1
+	tail -n 1 "$PROCS_DIR/watch.out" > "$PROCS_DIR/watch.json"
+	[ "$(jq .ring_drops "$PROCS_DIR/watch.json")" = 0 ] || echo "# $1: the listener did not hear every frame"
+	return 0
 }
 
 bench_daemon() {
@@ -228,18 +287,24 @@ bench_read_all() {
 	CLOCK_US=${EPOCHREALTIME/[.,]/}
 }
 
+# Counting begins (USR1) or ends (USR2), for all that count.
+bench_tell_all() {
+	! procs_alive watch || procs_signal watch "$1"
+	procs_signal client "$1"
+}
+
 bench_window() {
 	local pid=${PROCS_PID[client]} start_us start_frames start_server_ns task ns
 	local -A start_ns=()
 
-	kill -USR1 "$pid"
+	bench_tell_all USR1
 	bench_read_all "$pid"
 	for task in "${!CPU_NS[@]}"; do
 		start_ns[$task]=${CPU_NS[$task]}
 	done
 	start_frames=$TX_FRAMES start_server_ns=$SERVER_NS start_us=$CLOCK_US
 	sleep "$1"
-	procs_alive client && kill -USR2 "$pid" || return 1
+	procs_alive client && bench_tell_all USR2 || return 1
 	bench_read_all "$pid"
 	frames=$((TX_FRAMES - start_frames)) server_ns=$((SERVER_NS - start_server_ns)) wall_us=$((CLOCK_US - start_us))
 	cpu_ns=0 threads_ns=
@@ -254,13 +319,37 @@ bench_window() {
 	fi
 }
 
-# $1: what ran, for a message.
-bench_end_run() {
+# $1: what ran, for a message; where it is false, BENCH_WHY is one.
+bench_ended() {
+	BENCH_WHY="the load of $1 lost its connections"
 	procs_stop source
-	[ "$PROCS_STATUS" -eq 0 ] || bench_fail "the load of $1 lost its connections"
+	[ "$PROCS_STATUS" -eq 0 ] || return 1
 	procs_stop client
-	[ "$PROCS_STATUS" -eq 0 ] || bench_fail "$1 ended with status $PROCS_STATUS"
-	jq -e ".callbacks > 0" "$PROCS_DIR/report.json" > /dev/null || bench_fail "$1 had no callbacks to report"
+	BENCH_WHY="$1 ended with status $PROCS_STATUS"
+	[ "$PROCS_STATUS" -eq 0 ] || return 1
+	BENCH_WHY="$1 had no callbacks to report"
+	[ -f "$PROCS_DIR/report.json" ] && jq -e ".callbacks > 0" "$PROCS_DIR/report.json" > /dev/null
+}
+
+bench_end_run() {
+	bench_ended "$1" || bench_fail "$BENCH_WHY"
+}
+
+# On a machine that stalls, JACK may throw a client out, or hang.
+bench_try() {
+	local try name
+
+	for try in 1 2 3; do
+		"$@" && return
+		[ "$try" -lt 3 ] || bench_fail "$BENCH_WHY"
+		printf '# %s; again, with a new JACK server\n' "$BENCH_WHY"
+		for name in source client idle watch emu; do
+			procs_stop "$name"
+		done
+		rm -rf "${NT_STATE:?}"/* "${NT_RUN:?}"/*
+		nt_jackd_end
+		bench_jackd
+	done
 }
 
 # --- what comes of it

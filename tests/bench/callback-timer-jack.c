@@ -10,10 +10,13 @@ static JackXRunCallback real_xrun;
 
 static int timed_process(jack_nframes_t frames, void *arg)
 {
-	int64_t start_ns = now_ns();
-	int r = real_process(frames, arg);
-	int64_t took_ns = now_ns() - start_ns;
+	int64_t start_ns, took_ns;
+	int r;
 
+	callback_timer_begin_rt(now_ns());
+	start_ns = now_ns();
+	r = real_process(frames, arg);
+	took_ns = now_ns() - start_ns;
 	callback_timer_add_rt(took_ns, took_ns);
 	return r;
 }
@@ -45,6 +48,7 @@ jack_nframes_t jack_cycle_wait(jack_client_t *client)
 		callback_timer_add_rt(signal_ns - wait_end_ns, now_ns() - wait_end_ns);
 	}
 	n = real(client);
+	callback_timer_begin_rt(now_ns());
 	wait_end_ns = now_ns();
 	return n;
 }

@@ -44,10 +44,15 @@ static bool had_its_turn_rt(const void *node)
 
 static int timed_process(void *object)
 {
-	int64_t start_ns = now_ns();
+	bool begins = n_nodes == 0 || n_nodes == NODES_MAX || had_its_turn_rt(object);
+	int64_t start_ns;
 	int r;
 
-	if (n_nodes == 0 || n_nodes == NODES_MAX || had_its_turn_rt(object)) {
+	if (begins) {
+		callback_timer_begin_rt(now_ns());
+	}
+	start_ns = now_ns();
+	if (begins) {
 		if (n_nodes > 0) {
 			callback_timer_add_rt(sum_ns, end_ns - begin_ns);
 		}

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+/* A cycle begins, at that time of CLOCK_MONOTONIC; what is timed may begin a little later. */
+void callback_timer_begin_rt(int64_t begin_ns);
 /*
  * A cycle is over. took_ns: what it took in the program's own code; span_ns: from the beginning of the first piece of it
  * to the end of the last.

@@ -26,3 +26,12 @@ def cell($digits): if . == null then "-" else
 def heading($about): "\(.boxes) \(if .boxes == 1 then "box" else "boxes" end), \($about.rate_hz) Hz, "
 	+ "period \($about.period_frames): \(.boxes * $about.rate_hz / 8) frames a second; "
 	+ "\($about.rounds) x \($about.seconds) s";
+
+# --- What is to be reached ---
+
+# A number that is to be no more than another one; null could not be measured.
+def aim($id; $text; $value; $limit):
+	{id: $id, text: $text, value: $value, limit: $limit, met: ($value != null and $value <= $limit)};
+def aim_line: (if .met then "met      " else "NOT MET  " end) + .text + ": "
+	+ (.value | fixed(2)) + ", at most \(.limit)";
+def aims_text: if length == 0 then empty else "", "Aims:", (.[] | "  " + aim_line) end;

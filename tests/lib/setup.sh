@@ -5,6 +5,8 @@
 #   setup_install LOG            what building and running needs
 #   setup_install_pipewire LOG   the same, and a PipeWire server
 #   setup_install_checks LOG     all of that, and what only the checks need
+#   setup_install_cross LOG      what tests/cross/run-aarch64.sh needs, and nothing else
+#   setup_libraries              the packages of libraries to build with
 
 # Debian's package, and how to see that it is there whoever installed it. JACK's tools have a package of their own since
 # Debian 13; before, they are in jackd2.
@@ -53,6 +55,11 @@ gnuplot-nox     command -v gnuplot
 libxml2-utils   command -v xmllint
 '
 
+SETUP_CROSS_NEEDS='
+gcc-aarch64-linux-gnu  command -v aarch64-linux-gnu-gcc
+qemu-user       command -v qemu-aarch64
+'
+
 # The packages of a list that are missing, in one line.
 setup_missing() {
 	local package probe
@@ -79,6 +86,10 @@ setup_packages() {
 		printf 'These are missing (Debian'\''s names), and there is no apt-get to install them: %s\n' "$missing"
 		return 1
 	fi
+	if [ "$(id -u)" -ne 0 ]; then
+		printf 'These are missing; run: sudo apt-get install %s\n' "$missing"
+		return 1
+	fi
 	printf 'installing: %s\n' "$missing"
 	if ! setup_apt install -y --no-install-recommends $missing >> "$log" 2>&1; then
 		# With new lists, it may be others that are missing.
@@ -101,5 +112,13 @@ setup_install_pipewire() {
 }
 
 setup_install_checks() {
-	setup_packages "$SETUP_NEEDS$SETUP_PIPEWIRE_NEEDS$SETUP_CHECK_NEEDS" "$1"
+	setup_packages "$SETUP_NEEDS$SETUP_PIPEWIRE_NEEDS$SETUP_CHECK_NEEDS$SETUP_CROSS_NEEDS" "$1"
+}
+
+setup_install_cross() {
+	setup_packages "$(grep -E '^(make|autoconf|automake|pkg-config) ' <<< "$SETUP_NEEDS")$SETUP_CROSS_NEEDS" "$1"
+}
+
+setup_libraries() {
+	awk '/^lib.*-dev / { print $1 }' <<< "$SETUP_NEEDS"
 }

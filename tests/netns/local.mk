@@ -4,6 +4,7 @@ NETNS_TESTS = \
 	tests/netns/test-bandwidth.sh \
 	tests/netns/test-mixer.sh \
 	tests/netns/test-probe.sh \
+	tests/netns/test-start.sh \
 	tests/netns/test-startup.sh \
 	tests/netns/test-jack.sh \
 	tests/netns/test-backend-insert.sh \

@@ -161,6 +161,10 @@ pipewire() {
 }
 
 [ $# -gt 0 ] || set -- jack pipewire
+if [ "$(uname -m)" != x86_64 ]; then
+	echo "# skipped: the trap needs Syscall User Dispatch, which Linux has on x86-64"
+	exit 77
+fi
 nt_begin
 if [ ! -e "$trap_so" ]; then
 	echo "# $trap_so is not built"

@@ -482,6 +482,46 @@ static void test_first_hangs(void **state)
 	assert_int_equal(t->first->starts, 1);
 }
 
+/* It has let us in and makes ports: that is told, but it may yet come to nothing. */
+static void test_first_is_open(void **state)
+{
+	struct two *t = *state;
+	struct backend_info info = {0};
+
+	backend_start(t->b);
+	fake_set(t->first, BACKEND_OPEN, 0);
+	wait_state(t, BACKEND_OPEN);
+	backend_get_info(t->b, &info);
+	assert_int_equal(info.rate_hz, 44100);
+	assert_string_equal(backend_kind(t->b), "auto");
+	assert_int_equal(t->second->starts, 0);
+	fake_set(t->first, BACKEND_WAITING, -EIO);
+	wait_state(t, BACKEND_WAITING);
+	wait_starts(t, t->second, 1);
+	/* Both are waited for: the second is not given up for a word. */
+	fake_set(t->first, BACKEND_OPEN, 0);
+	wait_state(t, BACKEND_OPEN);
+	assert_int_equal(t->second->stops, 0);
+	join(t, t->second);
+	assert_int_equal(state_of(t), BACKEND_JOINED);
+	assert_false(is_better(t));
+	fake_set(t->first, BACKEND_READY, 0);
+	wait_better(t, true);
+}
+
+/* A server that hangs while ports are made is no better than one that hangs before. */
+static void test_first_hangs_when_open(void **state)
+{
+	struct two *t = *state;
+
+	backend_start(t->b);
+	fake_set(t->first, BACKEND_OPEN, 0);
+	wait_state(t, BACKEND_OPEN);
+	wait_starts(t, t->second, 1);
+	join(t, t->second);
+	assert_string_equal(backend_kind(t->b), "second");
+}
+
 static void test_neither_is_there(void **state)
 {
 	struct two *t = *state;
@@ -987,8 +1027,11 @@ static void fate(struct fake *f)
 		if (dice(3)) {
 			fake_set(f, BACKEND_WAITING, dice(4) ? -ECONNREFUSED : -EEXIST);
 		} else {
-			fake_set(f, BACKEND_READY, 0);
+			fake_set(f, dice(2) ? BACKEND_READY : BACKEND_OPEN, 0);
 		}
+		break;
+	case BACKEND_OPEN:
+		fake_set(f, dice(3) ? BACKEND_READY : BACKEND_WAITING, dice(2) ? 0 : -EIO);
 		break;
 	case BACKEND_READY:
 		if (f->in_run && dice(4)) {
@@ -1105,6 +1148,8 @@ int main(void)
 		WITH_TWO(test_only_second_is_there),
 		WITH_TWO(test_first_does_not_let_in),
 		WITH_TWO(test_first_hangs),
+		WITH_TWO(test_first_is_open),
+		WITH_TWO(test_first_hangs_when_open),
 		WITH_TWO(test_neither_is_there),
 		WITH_TWO(test_what_is_worth_saying),
 		WITH_TWO(test_both_come),

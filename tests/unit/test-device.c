@@ -605,6 +605,118 @@ static void test_latency(void **state)
 	world_free(w);
 }
 
+/* --- let in, but not joined --- */
+
+static void count_frame(void *data, const uint8_t *frame, size_t len)
+{
+	unsigned *n = data;
+
+	(*n)++;
+}
+
+static void turn(struct world *w, int64_t now, enum device_state state)
+{
+	device_update(w->d, now);
+	assert_int_equal(w->d->state, state);
+}
+
+static void answer(struct world *w, int64_t now)
+{
+	struct ethlink_frame frame = {
+		.model = ETHLINK_DAC8,
+		.dst = w->iface->ring_mac,
+		.src = w->d->mac,
+		.settings = w->d->want,
+		.marked = true,
+	};
+
+	device_received(w->d, &frame, ETHLINK_HEADER_LEN, now);
+}
+
+/* A daemon whose link is up, and that counts what it sends to the box. */
+static struct world *linked(unsigned *sent, struct pktring **ret_ring)
+{
+	struct world *w = world_new("", NULL);
+
+	assert_int_equal(pktring_open_mem(64, 64, count_frame, sent, ret_ring), 0);
+	w->iface->ring = *ret_ring;
+	w->iface->link.ifindex = 1;
+	w->iface->link.carrier = true;
+	w->d->hold.next_lock_ns = INT64_MAX;
+	return w;
+}
+
+static void unlink_ring(struct world *w, struct pktring *ring)
+{
+	w->iface->ring = NULL;
+	pktring_free(ring);
+	world_free(w);
+}
+
+static void let_in(struct world *w)
+{
+	w->m.info.rate_hz = w->m.early_rate_hz = 48000;
+	w->m.info.period_frames = w->m.early_period_frames = 64;
+	device_format_changed(w->d);
+	w->d->admission = ADMISSION_ADMIT;
+}
+
+/* A box is looked for while the server still makes ports; it may answer, but plays nothing before they are there. */
+static void test_looked_for_early(void **state)
+{
+	int64_t t = 1000 * NSEC_PER_SEC;
+	struct pktring *ring = NULL;
+	unsigned sent = 0;
+	struct world *w = linked(&sent, &ring);
+
+	turn(w, t, DEVICE_STOPPED);
+	let_in(w);
+	turn(w, t, DEVICE_SEARCHING);
+	turn(w, t + 59 * NSEC_PER_MSEC, DEVICE_SEARCHING);
+	assert_int_equal(sent, 0); /* others may say that it is theirs */
+	turn(w, t + 60 * NSEC_PER_MSEC, DEVICE_SEARCHING);
+	assert_int_equal(sent, 1);
+	answer(w, t + 70 * NSEC_PER_MSEC);
+	assert_int_equal(w->d->state, DEVICE_SEARCHING);
+	assert_false(w->d->running);
+	/* However long it takes, it is not said that the box does not answer. */
+	turn(w, t + 5 * NSEC_PER_SEC, DEVICE_SEARCHING);
+	assert_false(w->d->said_silent);
+	assert_int_equal(sent, 2);
+	answer(w, t + 5 * NSEC_PER_SEC);
+	w->m.early_rate_hz = 0;
+	w->m.connected = true;
+	turn(w, t + 5 * NSEC_PER_SEC, DEVICE_ONLINE);
+	assert_true(w->d->running);
+	assert_int_equal(sent, 2);
+	/* Let in, and nothing comes of it. */
+	w->m.connected = false;
+	device_format_changed(w->d);
+	assert_false(w->d->running);
+	turn(w, t + 6 * NSEC_PER_SEC, DEVICE_STOPPED);
+	unlink_ring(w, ring);
+}
+
+/* Others have been asked while the server was waited for: they are not given the time again, unless that is long ago. */
+static void test_asked_early(void **state)
+{
+	int64_t t = 1000 * NSEC_PER_SEC;
+
+	for (unsigned long_ago = 0; long_ago < 2; long_ago++) {
+		int64_t asked = t - (long_ago ? 5000 : 500) * NSEC_PER_MSEC;
+		struct pktring *ring = NULL;
+		unsigned sent = 0;
+		struct world *w = linked(&sent, &ring);
+
+		w->d->hold.asked_ns = asked;
+		let_in(w);
+		turn(w, t, DEVICE_SEARCHING);
+		assert_true(w->d->hold.asked_ns == (long_ago ? t : asked));
+		assert_int_equal(sent, long_ago ? 0 : 1);
+		unlink_ring(w, ring);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -622,6 +734,8 @@ int main(void)
 		cmocka_unit_test(test_varying_goes_on),
 		cmocka_unit_test(test_varying_begins_anew),
 		cmocka_unit_test(test_latency),
+		cmocka_unit_test(test_looked_for_early),
+		cmocka_unit_test(test_asked_early),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,23 +104,45 @@ static uint32_t *corpus_channel(const struct corpus *c, unsigned k)
 }
 
 static const uint32_t special_floats[] = {
-	0x00000000, 0x80000000,             /* zeros */
-	0x00000001, 0x80000001,             /* smallest denormals */
-	0x007fffff, 0x807fffff,             /* largest denormals */
-	0x00800000, 0x80800000,             /* smallest normal numbers */
-	0x3f800000, 0xbf800000,             /* one */
-	0x3f7fffff, 0xbf7fffff,             /* its neighbours */
-	0x3f800001, 0xbf800001,
-	0x7f7fffff, 0xff7fffff,             /* largest */
-	0x7f800000, 0xff800000,             /* infinity */
-	0x7f800001, 0xff800001, 0x7fbfffff, /* signalling NaN */
-	0x7fc00000, 0xffc00000, 0x7fffffff, 0xffffffff,
+	0x00000000,
+	0x80000000, /* zeros */
+	0x00000001,
+	0x80000001, /* smallest denormals */
+	0x007fffff,
+	0x807fffff, /* largest denormals */
+	0x00800000,
+	0x80800000, /* smallest normal numbers */
+	0x3f800000,
+	0xbf800000, /* one */
+	0x3f7fffff,
+	0xbf7fffff, /* its neighbours */
+	0x3f800001,
+	0xbf800001,
+	0x7f7fffff,
+	0xff7fffff, /* largest */
+	0x7f800000,
+	0xff800000, /* infinity */
+	0x7f800001,
+	0xff800001,
+	0x7fbfffff, /* signalling NaN */
+	0x7fc00000,
+	0xffc00000,
+	0x7fffffff,
+	0xffffffff,
 };
 
 static void fill_float_corpus(struct corpus *c)
 {
 	static const uint32_t mantissas[] = {
-		0, 1, 2, 0x7fffff, 0x7ffffe, 0x400000, 0x3fffff, 0x400001, 0x2aaaaa,
+		0,
+		1,
+		2,
+		0x7fffff,
+		0x7ffffe,
+		0x400000,
+		0x3fffff,
+		0x400001,
+		0x2aaaaa,
 	};
 
 	random_state = 1;
@@ -206,16 +228,16 @@ static float expected_peak(float peak, uint32_t bits)
 	return fabsf(x) > peak ? fabsf(x) : peak;
 }
 
-static void check_word(const char *set, const char *what, size_t at, uint32_t in, uint32_t got,
-	uint32_t expected)
+static void check_word(
+	const char *set, const char *what, size_t at, uint32_t in, uint32_t got, uint32_t expected)
 {
 	if (got != expected) {
 		fail_msg("%s: %s %zu: from 0x%08x came 0x%08x, not 0x%08x", set, what, at, in, got, expected);
 	}
 }
 
-static void pack_corpus(const struct sample_kernels *set, const struct corpus *c, int32_t *dst,
-	float peak[CH])
+static void pack_corpus(
+	const struct sample_kernels *set, const struct corpus *c, int32_t *dst, float peak[CH])
 {
 	const float *src[CH];
 
@@ -346,8 +368,8 @@ static void samples_as_written_in_the_header(void **state)
 		uint32_t sample;
 		uint32_t peak;
 	} table[] = {
-		{0x00000000, 0, 0},                   /* 0 */
-		{0x80000000, 0, 0},                   /* -0 */
+		{0x00000000, 0, 0},		      /* 0 */
+		{0x80000000, 0, 0},		      /* -0 */
 		{0x3f000000, 0x40000000, 0x3f000000}, /* 0.5 */
 		{0xbf000000, 0xc0000000, 0x3f000000}, /* -0.5 */
 		{0x3f7fffff, 0x7fffff80, 0x3f7fffff}, /* last below 1 */
@@ -358,17 +380,17 @@ static void samples_as_written_in_the_header(void **state)
 		{0xbfc00000, 0x80000000, 0x3fc00000},
 		{0x7f800000, 0x7fffffff, 0x7f800000}, /* infinity */
 		{0xff800000, 0x80000000, 0x7f800000},
-		{0x7fc00000, 0, 0},                   /* NaN, quiet and signalling */
+		{0x7fc00000, 0, 0}, /* NaN, quiet and signalling */
 		{0xffc00000, 0, 0},
 		{0x7f800001, 0, 0},
 		{0xff800001, 0, 0},
-		{0x007fffff, 0, 0},                   /* denormal */
+		{0x007fffff, 0, 0}, /* denormal */
 		{0x80000001, 0, 0},
-		{0x00800000, 0, 0x00800000},          /* smallest that counts */
-		{0x2f800000, 0, 0x2f800000},          /* half a step: tie, to 0 */
+		{0x00800000, 0, 0x00800000}, /* smallest that counts */
+		{0x2f800000, 0, 0x2f800000}, /* half a step: tie, to 0 */
 		{0x2f800001, 1, 0x2f800001},
-		{0x30400000, 2, 0x30400000},          /* 1.5 steps: tie, to 2 */
-		{0x30a00000, 2, 0x30a00000},          /* 2.5 steps: tie, to 2 */
+		{0x30400000, 2, 0x30400000}, /* 1.5 steps: tie, to 2 */
+		{0x30a00000, 2, 0x30a00000}, /* 2.5 steps: tie, to 2 */
 		{0xb0400000, 0xfffffffe, 0x30400000},
 		{0xaf800000, 0, 0x2f800000},
 	};
@@ -457,6 +479,133 @@ static void each_set_unpacks_every_kind_of_int(void **state)
 	free(c.words);
 }
 
+/* Some below what comes, some above all of it; one that is no number stays so. */
+static float start_peak(unsigned k)
+{
+	if (k == 4) {
+		return bits_float(0x7fc12345);
+	}
+	return k % 3 == 2 ? 1e30f : (float)k * 0.01f;
+}
+
+/* All that a set makes of a corpus, taken as floats and as ints, and how far it raises the peaks that are there. */
+struct made {
+	int32_t *packed;
+	float *unpacked;
+	float peak[2][CH];
+};
+
+static void make_all(const struct sample_kernels *set, const struct corpus *c, float (*start)(unsigned k),
+	struct made *made)
+{
+	float *planar[CH];
+
+	for (unsigned k = 0; k < CH; k++) {
+		planar[k] = made->unpacked + k * c->frames;
+		made->peak[0][k] = made->peak[1][k] = start(k);
+	}
+	memset(made->packed, 0x55, c->n * sizeof(*made->packed));
+	memset(made->unpacked, 0x55, c->n * sizeof(*made->unpacked));
+	pack_corpus(set, c, made->packed, made->peak[0]);
+	set->unpack(planar, (const int32_t *)(const void *)c->words, c->frames, made->peak[1]);
+}
+
+static float start_zero(unsigned k)
+{
+	return 0.0f;
+}
+
+static void made_new(struct made *made, size_t n)
+{
+	made->packed = must_alloc(n, sizeof(*made->packed));
+	made->unpacked = must_alloc(n, sizeof(*made->unpacked));
+}
+
+static void made_free(struct made *made)
+{
+	free(made->packed);
+	free(made->unpacked);
+}
+
+static bool made_same(const struct made *a, const struct made *b, size_t n)
+{
+	return memcmp(a->packed, b->packed, n * sizeof(*a->packed)) == 0 &&
+	       memcmp(a->unpacked, b->unpacked, n * sizeof(*a->unpacked)) == 0 &&
+	       memcmp(a->peak, b->peak, sizeof(a->peak)) == 0;
+}
+
+/* Words of a part of the sweep: n of them from first on, step apart, dealt out as pack and unpack want them. */
+static void sweep_part(struct corpus *c, uint64_t first, uint32_t step)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		uint64_t word = first + i * step;
+
+		c->words[i] = word <= UINT32_MAX ? (uint32_t)word : 0;
+	}
+}
+
+/* What c packs is right: as expected, with the peaks. */
+static void sweep_check_packed(const struct corpus *c, const int32_t *packed, const float peak[CH])
+{
+	float expected[CH] = {0};
+
+	for (size_t i = 0; i < c->n; i++) {
+		size_t channel = i / c->frames, frame = i % c->frames;
+
+		check_word("c", "float", i, c->words[i], le32toh((uint32_t)packed[frame * CH + channel]),
+			(uint32_t)expected_sample(c->words[i]));
+		expected[channel] = expected_peak(expected[channel], c->words[i]);
+	}
+	assert_memory_equal(peak, expected, sizeof(expected));
+}
+
+static void sweep_check_unpacked(const struct corpus *c, const float *unpacked, const float peak[CH])
+{
+	float expected[CH] = {0};
+
+	for (size_t i = 0; i < c->n; i++) {
+		uint32_t word = le32toh(c->words[i]), bits = float_bits(expected_float(word));
+
+		check_word("c", "int", i, word, float_bits(unpacked[i % CH * c->frames + i / CH]), bits);
+		expected[i % CH] = expected_peak(expected[i % CH], bits);
+	}
+	assert_memory_equal(peak, expected, sizeof(expected));
+}
+
+/*
+ * Every 4099th of all 32-bit words as a float and as an int; WORD_STEP says another step, and 1 is all there are, in
+ * some minutes.
+ */
+static void words_all_over_the_range(void **state)
+{
+	enum { FRAMES = 1 << 12 };
+	const char *e = getenv("WORD_STEP");
+	uint32_t step = e ? (uint32_t)strtoul(e, NULL, 10) : 4099;
+	struct corpus c = {.n = CH * FRAMES, .frames = FRAMES};
+	struct made made[2];
+
+	assert_int_not_equal(step, 0);
+	c.words = must_alloc(c.n, sizeof(*c.words));
+	made_new(&made[0], c.n);
+	made_new(&made[1], c.n);
+	for (uint64_t first = 0; first <= UINT32_MAX; first += c.n * (uint64_t)step) {
+		sweep_part(&c, first, step);
+		make_all(&sample_kernels_c, &c, start_zero, &made[0]);
+		sweep_check_packed(&c, made[0].packed, made[0].peak[0]);
+		sweep_check_unpacked(&c, made[0].unpacked, made[0].peak[1]);
+		for (unsigned s = 1; s < n_sets; s++) {
+			make_all(sets[s], &c, start_zero, &made[1]);
+			if (!made_same(&made[0], &made[1], c.n)) {
+				fail_msg("%s differs from c in some of %zu words from 0x%08x on, %u apart",
+					sets[s]->name, c.n, c.words[0], step);
+			}
+		}
+	}
+	made_free(&made[0]);
+	made_free(&made[1]);
+	free(c.words);
+}
+
 /* Every value that 24 bits hold: there and back it is the same float and the same int. */
 static void round_trip_of_24_bits_is_exact(void **state)
 {
@@ -506,15 +655,6 @@ static uint32_t *stage_planar(struct stage *st, unsigned k)
 static uint32_t *stage_mixed(struct stage *st)
 {
 	return st->mixed + GUARD + (5 * st->shift + 1) % 8;
-}
-
-/* Some below what comes, some above all of it; one that is no number stays so. */
-static float start_peak(unsigned k)
-{
-	if (k == 4) {
-		return bits_float(0x7fc12345);
-	}
-	return k % 3 == 2 ? 1e30f : (float)k * 0.01f;
 }
 
 static void stage_reset(struct stage *st, unsigned shift)
@@ -714,17 +854,18 @@ static void nothing_outside_the_buffers_is_touched(void **state)
 	fenced_free(mixed, page * CH, page);
 }
 
-/* What audio servers set in their threads. False where this processor has no such mode. */
+/* What audio servers set in their threads, or a plug-in in theirs. False where this processor has no such mode. */
 static bool flush_denormals(bool on)
 {
 #if defined(__SSE__)
 	_mm_setcsr(on ? _mm_getcsr() | 0x8040 : _mm_getcsr() & ~0x8040u);
 	return true;
 #elif defined(__aarch64__)
+	const uint64_t modes = 1u << 24 | 1u << 25; /* FZ: denormals are 0; DN: every NaN is the same one */
 	uint64_t fpcr;
 
 	__asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-	fpcr = on ? fpcr | 1u << 24 : fpcr & ~(uint64_t)(1u << 24);
+	fpcr = on ? fpcr | modes : fpcr & ~modes;
 	__asm__ volatile("msr fpcr, %0" : : "r"(fpcr) : "memory");
 	return true;
 #else
@@ -735,27 +876,25 @@ static bool flush_denormals(bool on)
 static void flushed_denormals_change_nothing(void **state)
 {
 	struct corpus c = {0};
-	int32_t *dst[2];
-	float peak[2][CH];
+	struct made made[2];
 
 	if (!flush_denormals(false)) {
 		skip();
 	}
 	fill_float_corpus(&c);
-	dst[0] = must_alloc(c.n, sizeof(**dst));
-	dst[1] = must_alloc(c.n, sizeof(**dst));
+	made_new(&made[0], c.n);
+	made_new(&made[1], c.n);
 	for (unsigned s = 0; s < n_sets; s++) {
-		memset(peak, 0, sizeof(peak));
-		memset(dst[1], 0x55, c.n * sizeof(**dst));
-		pack_corpus(sets[s], &c, dst[0], peak[0]);
+		make_all(sets[s], &c, start_peak, &made[0]);
 		flush_denormals(true);
-		pack_corpus(sets[s], &c, dst[1], peak[1]);
+		make_all(sets[s], &c, start_peak, &made[1]);
 		flush_denormals(false);
-		assert_memory_equal(dst[0], dst[1], c.n * sizeof(**dst));
-		assert_memory_equal(peak[0], peak[1], sizeof(peak[0]));
+		if (!made_same(&made[0], &made[1], c.n)) {
+			fail_msg("%s gives something else where denormals are flushed", sets[s]->name);
+		}
 	}
-	free(dst[0]);
-	free(dst[1]);
+	made_free(&made[0]);
+	made_free(&made[1]);
 	free(c.words);
 }
 
@@ -824,6 +963,7 @@ int main(void)
 		cmocka_unit_test(each_set_packs_every_kind_of_float),
 		cmocka_unit_test(each_set_finds_the_peaks),
 		cmocka_unit_test(each_set_unpacks_every_kind_of_int),
+		cmocka_unit_test(words_all_over_the_range),
 		cmocka_unit_test(round_trip_of_24_bits_is_exact),
 		cmocka_unit_test_setup_teardown(any_length_at_any_address, stages_new, stages_free),
 		cmocka_unit_test_setup_teardown(any_channel_may_be_missing, stages_new, stages_free),
