@@ -62,6 +62,7 @@ struct manager {
 	int io_priority[MANAGER_ROLES];	      /* that they were told */
 	sd_event_source *tick;
 	sd_event_source *release; /* of memory, some time after joining; NULL: never joined */
+	bool released;		  /* some of it, since joining */
 	bool system_service;	  /* of the system's systemd, not in a user's session */
 	bool running;		  /* callbacks may come */
 	bool connected;		  /* joined to the audio server, callbacks run */

@@ -7,8 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A box answers within a second, and a server with many clients takes a while to make our ports. */
-#define RELEASE_NS (3 * NSEC_PER_SEC)
+/* A box answers within a second or so. Where that takes longer, or other programs come meanwhile, there is more to give back later. */
+#define RELEASE_NS (1200 * NSEC_PER_MSEC)
+#define AGAIN_NS (3 * NSEC_PER_SEC)
 
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24 /* from Linux 5.18 on */
@@ -118,17 +119,11 @@ void memory_release(bool pipewire)
 	(void)dl_iterate_phdr(release_library, &r);
 }
 
-static int on_release(sd_event_source *source, uint64_t usec, void *data)
-{
-	const struct manager *m = data;
+static int on_release(sd_event_source *source, uint64_t usec, void *data);
 
-	memory_release(m->pipewire && strcmp(backend_kind(m->backend), backend_kind(m->pipewire)) == 0);
-	return 0;
-}
-
-void memory_joined(struct manager *m)
+static void release_in(struct manager *m, int64_t ns)
 {
-	uint64_t usec = (uint64_t)((now_ns() + RELEASE_NS) / NSEC_PER_USEC);
+	uint64_t usec = (uint64_t)((now_ns() + ns) / NSEC_PER_USEC);
 	int r;
 
 	if (m->release) {
@@ -140,4 +135,22 @@ void memory_joined(struct manager *m)
 	if (r < 0) {
 		log_debug("memory of the start is kept: %s", strerror(-r));
 	}
+}
+
+static int on_release(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct manager *m = data;
+
+	memory_release(m->pipewire && strcmp(backend_kind(m->backend), backend_kind(m->pipewire)) == 0);
+	if (!m->released) {
+		m->released = true;
+		release_in(m, AGAIN_NS);
+	}
+	return 0;
+}
+
+void memory_joined(struct manager *m)
+{
+	m->released = false;
+	release_in(m, RELEASE_NS);
 }

@@ -6,7 +6,7 @@
 
 #include "daemon/manager.h"
 
-/* The audio server has just been joined: in some seconds, when the boxes have answered and play, memory is given back. */
+/* The audio server has just been joined: when the boxes have answered and play, and once more some seconds later, memory is given back. */
 void memory_joined(struct manager *m);
 
 /*

@@ -108,7 +108,9 @@ measure_memory() {
 		bench_boxes "$n"
 		# Without the timer, which is none of the daemon's.
 		BENCH_PRELOAD='' bench_try play "$n" 8
-		# What is needed now and then, as for the status, has been touched by the questions for it.
+		# Some seconds into playing: by then it has given back what only the start needed. What is needed now and then, as
+		# for the status, has been touched by the questions for it.
+		sleep 5
 		add memory "{\"boxes\": $n}" "$(awk -v own="$(readlink -f "$NT_DAEMON")" -f "$HERE/smaps.awk" \
 			"/proc/${PROCS_PID[client]}/smaps")"
 		procs_stop source

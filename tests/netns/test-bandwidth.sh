@@ -47,17 +47,18 @@ reported() {
 	grep -q "\"report\": \"r$reports\"" "$PROCS_DIR/tap.out"
 }
 
-# WIRE: what has been sent about one box so far, frames and claims that it is ours.
+# WIRE: what has been sent about one box so far, frames and claims that it is ours; WIRE_FRAMES: the frames of it.
 look_at() {
 	reports=$((reports + 1))
 	procs_tell tap "report r$reports"
 	procs_until 5 "the report" reported || return 1
-	WIRE=$(grep "\"report\": \"r$reports\"" "$PROCS_DIR/tap.out" |
-		jq -r --argjson n "$(serial_of "$1")" '.boxes[$n] | .frames + .claims')
+	read -r WIRE WIRE_FRAMES < <(grep "\"report\": \"r$reports\"" "$PROCS_DIR/tap.out" |
+		jq -r --argjson n "$(serial_of "$1")" '.boxes[$n] | "\(.frames + .claims) \(.frames)"')
 }
 
+# Whose box it is was asked once, before there was an audio server whose rate could be judged.
 never_heard() {
-	look_at "$1" && [ "$WIRE" = 0 ]
+	look_at "$1" && [ "$WIRE_FRAMES" = 0 ] && [ "$WIRE" -le 1 ]
 }
 
 device() {
