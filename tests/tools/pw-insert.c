@@ -194,7 +194,14 @@ static void print_member(const struct member *m)
 
 static void print_status(struct server *s)
 {
-	static const char *const states[] = {"off", "waiting", "ready", "joined", "leaving"};
+	static const char *const states[] = {
+		[BACKEND_OFF] = "off",
+		[BACKEND_WAITING] = "waiting",
+		[BACKEND_OPEN] = "open",
+		[BACKEND_READY] = "ready",
+		[BACKEND_JOINED] = "joined",
+		[BACKEND_LEAVING] = "leaving",
+	};
 	struct backend_info info;
 	bool more = false;
 
