@@ -32,27 +32,31 @@ const char *conf_backend_to_string(enum conf_backend backend)
 
 /* --- [daemon] --- */
 
-/* The place of value among names, or -1. */
-static int find_word(const char *value, const char *const names[], size_t n)
+/* One of names, which allowed tells in words. */
+static bool parse_word(struct conf_parser *p, const char *value, const char *const names[], size_t n,
+	const char *allowed, int *ret_word)
 {
+	char q[CONF_QUOTE_MAX];
+
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(value, names[i]) == 0) {
-			return (int)i;
+			*ret_word = (int)i;
+			return true;
 		}
 	}
-	return -1;
+	conf_complain(p, "%s is not allowed; write %s", conf_quote(value, q), allowed);
+	return false;
 }
 
 static bool parse_backend(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
-	int found = find_word(value, backend_names, ARRAY_SIZE(backend_names));
-	char q[CONF_QUOTE_MAX];
+	int word;
 
-	if (found < 0) {
-		conf_complain(p, "%s is not allowed; write auto, jack or pipewire", conf_quote(value, q));
+	if (!parse_word(
+		    p, value, backend_names, ARRAY_SIZE(backend_names), "auto, jack or pipewire", &word)) {
 		return false;
 	}
-	conf->backend = (enum conf_backend)found;
+	conf->backend = (enum conf_backend)word;
 	return true;
 }
 
@@ -177,14 +181,13 @@ static int print_socket_priority(const struct conf *conf, const struct conf_devi
 
 static bool parse_sender(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
-	int found = find_word(value, sender_names, ARRAY_SIZE(sender_names));
-	char q[CONF_QUOTE_MAX];
+	int word;
 
-	if (found < 0) {
-		conf_complain(p, "%s is not allowed; write auto, callback or thread", conf_quote(value, q));
+	if (!parse_word(
+		    p, value, sender_names, ARRAY_SIZE(sender_names), "auto, callback or thread", &word)) {
 		return false;
 	}
-	conf->sender = (enum conf_sender)found;
+	conf->sender = (enum conf_sender)word;
 	return true;
 }
 
@@ -205,15 +208,12 @@ static int print_fade(const struct conf *conf, const struct conf_device *dev, FI
 
 static bool parse_bus(struct conf_parser *p, struct conf *conf, struct conf_device *dev, char *value)
 {
-	int found = find_word(value, bus_names, ARRAY_SIZE(bus_names));
-	char q[CONF_QUOTE_MAX];
+	int word;
 
-	if (found < 0) {
-		conf_complain(
-			p, "%s is not allowed; write auto, session, system or none", conf_quote(value, q));
+	if (!parse_word(p, value, bus_names, ARRAY_SIZE(bus_names), "auto, session, system or none", &word)) {
 		return false;
 	}
-	conf->bus = (enum conf_bus)found;
+	conf->bus = (enum conf_bus)word;
 	return true;
 }
 
