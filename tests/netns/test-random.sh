@@ -205,10 +205,9 @@ healthy() {
 	return 1
 }
 
+# libjack has one for each client of the server, and may keep that of one that has just ended (jack_bufsize).
 count_fds() {
-	local fds=(/proc/"${PROCS_PID[ethlinkd]}"/fd/*)
-
-	n_fds=${#fds[@]}
+	n_fds=$(find "/proc/${PROCS_PID[ethlinkd]}/fd" -type l ! -lname '/dev/shm/jack_sem.*' | wc -l)
 }
 
 # A moment ago somebody asked for the status: that connection may still be open.
